@@ -1,0 +1,134 @@
+package task
+
+// Task is a small graph of processes that live and end together. Its field
+// names and defaults are Aurora's; see docs/ for where the meaning differs.
+type Task struct {
+	Name             string       `json:"name"`
+	Processes        []Process    `json:"processes"`
+	Constraints      []Constraint `json:"constraints,omitempty"`
+	Resources        *Resources   `json:"resources,omitempty"`
+	MaxFailures      int          `json:"max_failures"`      // failed processes that fail the task; 0: never by count
+	MaxConcurrency   int          `json:"max_concurrency"`   // running processes of the current plan; 0: unlimited
+	FinalizationWait Duration     `json:"finalization_wait"` // the one budget for CLEANING and FINALIZING
+	NoNewPrivs       bool         `json:"no_new_privs"`
+	Isolation        string       `json:"isolation,omitempty"`
+	User             string       `json:"user,omitempty"` // empty: whoever starts the task
+}
+
+// Process is one node of a task's graph. It may run many times; each time is
+// a run, numbered from 0.
+type Process struct {
+	Name         string            `json:"name"`
+	Cmdline      string            `json:"cmdline,omitempty"` // run by /bin/bash -c; exactly one of Cmdline and Argv
+	Argv         []string          `json:"argv,omitempty"`    // executed without a shell
+	MaxFailures  int               `json:"max_failures"`      // failed runs that fail the process for good; 0: never
+	Daemon       bool              `json:"daemon,omitempty"`
+	Ephemeral    bool              `json:"ephemeral,omitempty"`
+	Final        bool              `json:"final,omitempty"`
+	MinDuration  Duration          `json:"min_duration"` // floor between the end of a run and the next start
+	Backoff      *Backoff          `json:"backoff,omitempty"`
+	Logger       Logger            `json:"logger"`
+	Env          map[string]string `json:"env,omitempty"`
+	User         string            `json:"user,omitempty"` // empty: the task's
+	Resources    *Resources        `json:"resources,omitempty"`
+	After        []Edge            `json:"after,omitempty"`
+	ReadyTimeout Duration          `json:"ready_timeout"`
+	StopSignal   Signal            `json:"stop_signal"`
+	StopTo       StopTo            `json:"stop_to"`
+	StopTimeout  Duration          `json:"stop_timeout"`
+	Leave        bool              `json:"leave,omitempty"` // daemons that a run leaves behind may outlive the run (never the task)
+}
+
+// Constraint orders processes: each starts after its predecessor's SUCCESS.
+type Constraint struct {
+	Order []string `json:"order"`
+}
+
+// Edge gates the start of the process that carries it.
+type Edge struct {
+	Process string `json:"process"`
+	When    When   `json:"when"`
+}
+
+// When says what of an edge's predecessor satisfies the edge.
+type When string
+
+const (
+	WhenStarted When = "started" // a run of it has been started
+	WhenReady   When = "ready"   // it said READY=1 on $NOTIFY_SOCKET
+	WhenHealthy When = "healthy" // its check passed; refused until checks exist
+	WhenSuccess When = "success" // it has finished with SUCCESS; the default
+	WhenExit    When = "exit"    // it is finished, or failed for good
+)
+
+// StopTo says who gets a process' stop signal.
+type StopTo string
+
+const (
+	StopGroup StopTo = "group" // every process of the run
+	StopMain  StopTo = "main"  // only the process that was started
+)
+
+// Backoff doubles the floor between runs after each failed run.
+type Backoff struct {
+	Max   Duration `json:"max"`   // the floor grows no further
+	Reset Duration `json:"reset"` // a run that lasted this long sets it back to min_duration
+}
+
+// Resources of a task or of one process inside it. Sizes are bytes.
+type Resources struct {
+	CPU  float64 `json:"cpu,omitempty"`
+	RAM  Size    `json:"ram,omitempty"`
+	Disk Size    `json:"disk,omitempty"`
+	GPU  int     `json:"gpu,omitempty"`
+}
+
+// Logger says where a process' stdout and stderr go.
+type Logger struct {
+	Destination Destination `json:"destination"`
+	Mode        LogMode     `json:"mode"`
+	Rotate      Rotate      `json:"rotate"`
+}
+
+// Destination is where logs go.
+type Destination string
+
+const (
+	ToFile    Destination = "file"
+	ToConsole Destination = "console"
+	ToBoth    Destination = "both"
+	ToNone    Destination = "none"
+)
+
+// LogMode is how log files grow.
+type LogMode string
+
+const (
+	LogStandard LogMode = "standard" // the process writes the file itself
+	LogRotate   LogMode = "rotate"   // the shim writes it and rotates it
+)
+
+// Rotate bounds the logs of one stream of one run: 1+Backups files of LogSize
+// bytes each.
+type Rotate struct {
+	LogSize Size `json:"log_size"`
+	Backups int  `json:"backups"`
+}
+
+// Launch is a task as it was launched: every template bound, every default
+// filled in. It is what task.json holds, and all that a brain needs to know.
+type Launch struct {
+	Version    int               `json:"version"` // of this format: 1
+	ID         string            `json:"id"`
+	Task       Task              `json:"task"`
+	Ports      map[string]int    `json:"ports,omitempty"`
+	Bindings   map[string]string `json:"bindings,omitempty"`
+	Instance   int               `json:"instance"`
+	Hostname   string            `json:"hostname"`
+	Owner      string            `json:"owner"`              // user name of whoever launched it
+	User       string            `json:"user"`               // user name the processes run as, unless one says otherwise
+	BaseEnv    map[string]string `json:"base_env,omitempty"` // the caller's environment, with --preserve-env
+	Launched   int64             `json:"launched"`           // wall clock, nanoseconds since 1970
+	Sync       bool              `json:"sync,omitempty"`     // fsync every journal record
+	SourceFile string            `json:"source_file,omitempty"`
+}
