@@ -1,0 +1,78 @@
+// Package soak scales the repetitions of tests, and writes down what they saw.
+//
+// DEWAR_SOAK unset: a test repeats itself as often as `make check` can afford.
+// DEWAR_SOAK=100: as often as was promised, in percent; 1000 is ten times that.
+// `make soak` sets it, and DEWAR_SOAK_RESULTS, a file that gets one JSON object
+// a line of what was done; docs/reliability.md is made of it.
+//
+// Deliberately absent: judging. A test that sees something wrong fails.
+package soak
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Result is one line of the results file.
+type Result struct {
+	Test    string  `json:"test"`
+	What    string  `json:"what"`    // "SIGKILL to the brain at a random moment"
+	Times   int     `json:"times"`   // how often it was done
+	Seen    string  `json:"seen"`    // "no run lost, no log line missing"
+	Seconds float64 `json:"seconds"` // since the test asked for Times
+	Failed  bool    `json:"failed"`
+}
+
+// Times answers how often to repeat: check times in an ordinary run of the
+// tests, and DEWAR_SOAK percent of full in a soak, at least once.
+func Times(t testing.TB, check, full int) int {
+	t.Helper()
+	text := os.Getenv("DEWAR_SOAK")
+	if text == "" {
+		return check
+	}
+	percent, err := strconv.Atoi(text)
+	if err != nil || percent < 1 {
+		t.Fatalf("DEWAR_SOAK is %q; it is a percentage of the promised repetitions, such as 100", text)
+	}
+	return max(1, full*percent/100)
+}
+
+// Note writes down, when t ends, that what was done times times and what was
+// seen. It does nothing outside of a soak.
+func Note(t testing.TB, what string, times int, seen string) {
+	t.Helper()
+	path := os.Getenv("DEWAR_SOAK_RESULTS")
+	if path == "" {
+		return
+	}
+	begun := time.Now()
+	t.Cleanup(func() {
+		r := Result{t.Name(), what, times, seen, time.Since(begun).Seconds(), t.Failed()}
+		if err := appendLine(path, r); err != nil {
+			t.Errorf("note the soak's result: %v", err)
+		}
+	})
+}
+
+func appendLine(path string, r Result) (err error) {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode %q: %w", r.What, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	_, err = f.Write(append(line, '\n'))
+	return err
+}
