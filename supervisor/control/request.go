@@ -1,0 +1,39 @@
+package control
+
+import "github.com/dewarhq/dewar/task"
+
+// Paths of the requests.
+const (
+	PathKill    = "/v1/kill"
+	PathRestart = "/v1/process/restart"
+	PathStop    = "/v1/process/stop"
+	PathStart   = "/v1/process/start"
+	PathSignal  = "/v1/process/signal"
+	PathStatus  = "/v1/status"
+)
+
+// DefaultGrace is what a kill leaves to the processes unless it says otherwise.
+const DefaultGrace = task.Duration(60e9)
+
+// Kill asks for the task's end.
+type Kill struct {
+	Grace  *task.Duration `json:"grace,omitempty"` // nil: DefaultGrace; 0: at once
+	Reason string         `json:"reason,omitempty"`
+	Lose   bool           `json:"lose,omitempty"` // end as LOST rather than KILLED
+}
+
+// Process asks for something to be done with one process of the task.
+type Process struct {
+	Process string `json:"process"`
+}
+
+// Signal asks for a signal to be sent to the live run of a process.
+type Signal struct {
+	Process string      `json:"process"`
+	Signal  task.Signal `json:"signal"`
+}
+
+// Refusal is the body of an answer that is not 200.
+type Refusal struct {
+	Error string `json:"error"`
+}
