@@ -1,0 +1,179 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
+)
+
+// Bury kills what a dead shim has left of a task and returns when all of it
+// has been seen gone; only then may a run be called lost. What it looks for:
+// the main process of each status, by pid, start time and boot id; everything
+// in the session of each; and every process whose environment carries
+// DEWAR_TASK_ID=taskID and leads to dir. It looks again until it finds nothing.
+// When ctx ends first, the error names who would not die.
+func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) error {
+	g := grave{mark: "DEWAR_TASK_ID=" + taskID, dir: filepath.Clean(string(dir))}
+	boot, err := shim.BootID()
+	if err != nil {
+		return fmt.Errorf("bury the processes of %s: %w", dir, err)
+	}
+	for _, s := range runs {
+		if s.Boot == boot && s.Pid > 1 {
+			g.mains = append(g.mains, s)
+		}
+	}
+	for {
+		victims, err := g.find()
+		if err == nil && len(victims) == 0 {
+			return nil
+		}
+		if err == nil {
+			err = kill(ctx, victims)
+		}
+		if err != nil {
+			return fmt.Errorf("bury the processes of %s: %w", dir, err)
+		}
+	}
+}
+
+// grave is what identifies a task's processes without their shim.
+type grave struct {
+	mains []shim.Status
+	mark  string
+	dir   string
+}
+
+// find scans /proc for living processes of the task, ourselves excepted.
+func (g *grave) find() ([]shim.Stat, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var all, victims []shim.Stat
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid <= 1 || pid == os.Getpid() {
+			continue
+		}
+		if s, err := shim.ReadStat(pid); err == nil && s.State != 'Z' && s.State != 'X' {
+			all = append(all, s)
+		}
+	}
+	for _, s := range all {
+		if g.inSession(s) || g.marked(s.Pid) {
+			victims = append(victims, s)
+		}
+	}
+	return victims, nil
+}
+
+// inSession reports whether s is a recorded main process or a member of the
+// session it led. The kernel gives a session's number to no new process while
+// the session has members; a process of that number with another start time
+// therefore says that the session is gone.
+func (g *grave) inSession(s shim.Stat) bool {
+	i := slices.IndexFunc(g.mains, func(m shim.Status) bool { return m.Pid == s.Sid || m.Pid == s.Pid })
+	if i < 0 {
+		return false
+	}
+	m := g.mains[i]
+	if s.Pid == m.Pid {
+		return s.Start == m.Start
+	}
+	leader, err := shim.ReadStat(m.Pid)
+	return s.Start >= m.Start && (err != nil || leader.Start == m.Start)
+}
+
+// marked reports whether the environment of a process says that it is of this
+// task, in this directory: task ids are unique only below one root.
+func (g *grave) marked(pid int) bool {
+	proc := "/proc/" + strconv.Itoa(pid)
+	b, err := os.ReadFile(proc + "/environ")
+	if err != nil { // it is gone, or another user's, which a task of ours is not
+		return false
+	}
+	env := strings.Split(string(b), "\x00")
+	if !slices.Contains(env, g.mark) {
+		return false
+	}
+	if slices.ContainsFunc(env, func(e string) bool { return leadsTo(e[strings.IndexByte(e, '=')+1:], g.dir) }) {
+		return true
+	}
+	cwd, err := os.Readlink(proc + "/cwd")
+	return err == nil && leadsTo(cwd, g.dir)
+}
+
+func leadsTo(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+// kill sends KILL to each victim, unless its pid has passed to somebody else,
+// and waits until all have died.
+func kill(ctx context.Context, victims []shim.Stat) error {
+	gone, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make an eventfd: %w", err)
+	}
+	defer unix.Close(gone)
+	stop := context.AfterFunc(ctx, func() {
+		_, err := unix.Write(gone, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		if err != nil {
+			panic("write to an eventfd of our own: " + err.Error())
+		}
+	})
+	defer stop()
+	for _, v := range victims {
+		if err := killOne(ctx, v, gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func killOne(ctx context.Context, v shim.Stat, gone int) error {
+	fd, err := unix.PidfdOpen(v.Pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open process %d: %w", v.Pid, err)
+	}
+	defer unix.Close(fd)
+	if !shim.Alive(v.Pid, v.Start) {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill process %d: %w", v.Pid, err)
+	}
+	for {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(gone), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait for process %d: %w", v.Pid, err)
+		case fds[0].Revents != 0:
+			return nil
+		case fds[1].Revents != 0:
+			return fmt.Errorf("process %d (%s) does not die; it waits in %s: %w", v.Pid, procText(v.Pid, "comm"), procText(v.Pid, "wchan"), ctx.Err())
+		}
+	}
+}
+
+// procText is a word of /proc/<pid>, for an error's sentence.
+func procText(pid int, name string) string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)
+	if err != nil {
+		return "?"
+	}
+	return strings.TrimSpace(string(b))
+}

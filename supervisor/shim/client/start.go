@@ -1,0 +1,35 @@
+package client
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/dewarhq/dewar/task"
+)
+
+// StartShim starts the shim of a task, in a session of its own, with the brain
+// that it is to keep. It returns when the program runs, not when it has taken
+// the lock: a shim that finds the task held by another ends with code 5.
+// What the shim and, with destination console, the processes print goes to the
+// task's console file.
+func StartShim(dir task.Dir, shimBinary, brainBinary string) error {
+	console, err := os.OpenFile(dir.Console(), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o640)
+	if err != nil {
+		return fmt.Errorf("start the shim of %s: %w", dir, err)
+	}
+	defer console.Close()
+	cmd := exec.Command(shimBinary, string(dir), "--", brainBinary, string(dir))
+	cmd.Dir = "/"
+	cmd.Stdout = console
+	cmd.Stderr = console
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the shim of %s: %w", dir, err)
+	}
+	if err := cmd.Process.Release(); err != nil {
+		return fmt.Errorf("let go of the shim of %s: %w", dir, err)
+	}
+	return nil
+}
