@@ -37,8 +37,9 @@ type (
 	// Started: the run's command was executed.
 	Started struct {
 		task.RunID
-		Pid   int   `json:"pid"`
-		Start int64 `json:"start"` // the pid's start time, clock ticks since boot, as in /proc/<pid>/stat
+		Pid   int     `json:"pid"`
+		Start int64   `json:"start"` // the pid's start time, clock ticks since boot, as in /proc/<pid>/stat
+		At    Instant `json:"at"`    // when, by the shim's clock; zero: when it was recorded
 	}
 
 	// Ready: the run said READY=1.
@@ -127,12 +128,39 @@ type (
 	// Cleared: nothing of the task lives. It answers a Clearing.
 	Cleared struct{}
 
-	// Finished: the terminal state. The last record of a task.
+	// Finished: the terminal state. The last record of a task but for TakenUp.
 	Finished struct {
 		State  TaskState `json:"state"`
 		Reason string    `json:"reason"`
 	}
+
+	// Unknown is a record of a type that this version does not know. It is
+	// counted and otherwise ignored, and forbids compaction.
+	Unknown struct {
+		Type string `json:"-"`
+	}
 )
+
+func (Created) record()      {}
+func (TakenUp) record()      {}
+func (Forking) record()      {}
+func (Started) record()      {}
+func (Ready) record()        {}
+func (Stopping) record()     {}
+func (Killing) record()      {}
+func (Ended) record()        {}
+func (Emptied) record()      {}
+func (KillAsked) record()    {}
+func (RestartAsked) record() {}
+func (StopAsked) record()    {}
+func (StartAsked) record()   {}
+func (SignalAsked) record()  {}
+func (Cleaning) record()     {}
+func (Finalizing) record()   {}
+func (Clearing) record()     {}
+func (Cleared) record()      {}
+func (Finished) record()     {}
+func (Unknown) record()      {}
 
 // Rusage is what a run used, its waited-for children included.
 type Rusage struct {

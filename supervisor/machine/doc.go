@@ -1,0 +1,100 @@
+// Package machine decides how one task runs: the pure half of the supervisor.
+//
+// In come a task and the records of its journal, one by one (Apply). Out come,
+// at any time, the records to write next and the acts that follow them
+// (Decide), the moment at which that will change by time alone (Deadline), the
+// acts that the folded state implies after a recovery (Outstanding), a view of
+// everything (State) and the chain of causes behind it (Why). Deliberately
+// absent: clocks, goroutines, logs, files, processes. The same fold serves the
+// brain, which decides, and the observer and the CLI, which only read; that is
+// why it is a package of its own and not supervisor/machine.go. It imports
+// task and the standard library, and a test watches that.
+//
+//	           the loop (package supervisor)                 machine
+//	bell, request, timer ──▶ read the truth
+//	                         Judge(end) / Ask(request) ────▶ which record
+//	                         journal.Append(Encode(record))
+//	                         Apply(at, record) ────────────▶ fold
+//	                    ┌──▶ Decide(now) ──────────────────▶ []Decision{Record, Act}
+//	                    │    journal.Append(records)
+//	                    │    Apply each ───────────────────▶ fold
+//	                    └─── perform the acts, until Decide is empty
+//	                         set the timer to Deadline()
+//
+//	start = recovery: New(task); Replay(payload) of every record, or of none
+//	and then a Created; TakenUp; Judge what ended meanwhile; perform
+//	Outstanding(); go on with Decide.
+//
+// Decide and Ask change nothing: a proposal that could not be written (full
+// disk) is simply not applied, and comes again. SetFull(true) makes Decide
+// start nothing; stops, kills and ends go on. Apply returns an error for a
+// record that is not legal here, and then has changed nothing.
+//
+// # What the loop owes the machine
+//
+//   - After TakenUp with a boot id other than before, everything of the old
+//     boot is dead: the loop judges every run of Live() from its status file,
+//     or as Lost. Deadlines and floors of the old boot are past, and the
+//     descendants that its runs had left are forgotten, by the fold itself.
+//   - After a shim's death and burial: Judge (Lost) for every run of Live(),
+//     Emptied for every run of Strays().
+//   - Before Cleared: an Ended for every run of Live(). Apply insists on it.
+//     Strays need no Emptied then, Cleared says it of all.
+//   - Outstanding repeats acts that may have been performed: Spawn, Kill and
+//     Clear are idempotent. Stop and Signal carry Nth: this is the nth time
+//     that this signal is due for this run; where the status file shows it
+//     delivered n times already, it is not sent again.
+//   - Of a run whose Forking is recorded but which was told to stop before it
+//     was spawned, Outstanding gives no Spawn. If the shim does not know it and
+//     it has no status, the loop judges it as Exit{Unspawned: true}.
+//
+// # Edges
+//
+// An edge gates a start and is looked at whenever its successor is to start,
+// again for each of the successor's runs. It never stops anything. What the
+// predecessor a must be at that moment:
+//
+//	           no run yet  live               between runs,  finished         failed for good
+//	                                          or held
+//	started    no          once it has ever recorded Started: yes, for good
+//	ready      no          the live run said  no             if its last run  no
+//	                       so, and is not                    had said so
+//	                       being stopped
+//	success    no          no                 no             yes (1)          no
+//	exit       no          no                 no             yes              yes
+//
+// (1) An ephemeral process that gave up after max_failures counts as finished
+// for the plan and for exit, but it has not succeeded: success stays no.
+// A finished or failed process that a person restarts is no longer finished or
+// failed: edges from it are as the table says for what it is now. Successors
+// that run are not touched.
+//
+// ready_timeout applies to those processes alone at which an edge "ready"
+// points; it counts from the start of the run, 0 means no limit.
+//
+// # Rules where the specification leaves room
+//
+//   - backoff: after n failed runs in a row the floor is min_duration × 2ⁿ, at
+//     most backoff.max. A run that lasted backoff.reset sets it back, also if
+//     it failed itself. KILLED, LOST and short successful runs leave it alone.
+//     A run's length and the floor count from the end by the shim's clock.
+//   - A restart by a person that finds a live run acts as if it had been asked
+//     just after that run's end, whatever the end was: no floor, and if the run
+//     finished or failed the process for good, it is revived with 0 failures.
+//     Start does the same and lifts a hold. Edges, max_concurrency, strays and
+//     a full disk still gate the next run.
+//   - A stop holds the process. If its run ends by itself before the signal is
+//     delivered, its status counts as always. Finished and failed processes
+//     are not held.
+//   - A run that ended by a signal which a person had sent it is KILLED.
+//   - Stuck: no process that the plan waits for (a non-ephemeral one that is
+//     not finished or failed) runs, may start, waits for time, room or strays,
+//     or is held. Ephemeral processes, running or not, do not unstick a plan:
+//     nothing can wait for them but others of their kind.
+//   - max_failures of the task ends the ordinary plan only. The final plan
+//     ends when it is complete or stuck, or with the budget.
+//   - In CLEANING descendants that ended runs have left behind are stopped as
+//     their processes would be, in the same order.
+//   - A finalization_wait of 0, like a kill with grace 0, is a budget spent at
+//     once: everything is killed and finalizers are skipped.
+package machine
