@@ -1,13 +1,9 @@
-// Package programs gives tests of whole programs the binaries to run: every
-// cmd/* of this module, built as `make` builds them.
+// Package programs gives a test Dewar's own programs, as a user would have
+// them: static, stripped, side by side in one directory.
 //
-// A test package that wants them says
-//
-//	func TestMain(m *testing.M) { programs.Main(m) }
-//
-// and calls Dir. With DEWAR_TEST_BIN set (test/lanes sets it) they are taken
-// from there; otherwise they are built once for the test process, and removed
-// at its end.
+// Where DEWAR_BIN names a directory they are taken from there (the lanes build
+// them once, and an ordinary user's lane could not build them quickly);
+// otherwise they are built once for each test process.
 package programs
 
 import (
@@ -15,63 +11,89 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-var dir string
-
-// Main builds the programs, runs the tests of m and exits.
-func Main(m *testing.M) {
-	os.Exit(run(m))
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
 }
 
-func run(m *testing.M) int {
-	if given := os.Getenv("DEWAR_TEST_BIN"); given != "" {
-		dir = given
-		return m.Run()
+// Dir is the directory of dewar, dewar-shim and dewar-executor.
+func Dir(tb testing.TB) string {
+	tb.Helper()
+	if dir := os.Getenv("DEWAR_BIN"); dir != "" {
+		return dir
 	}
-	made, err := os.MkdirTemp("", "dewar-bin-")
+	built.once.Do(func() { built.dir, built.err = build() })
+	if built.err != nil {
+		tb.Fatal(built.err)
+	}
+	return built.dir
+}
+
+// WithCrashPoints is a directory like Dir's whose dewar-executor ends itself
+// at the crash point that DEWAR_CRASH_AT names.
+func WithCrashPoints(tb testing.TB) string {
+	return filepath.Join(Dir(tb), "crashpoints")
+}
+
+// Path is the path of one program.
+func Path(tb testing.TB, name string) string {
+	tb.Helper()
+	return filepath.Join(Dir(tb), name)
+}
+
+// Remove deletes what was built for this test process; TestMain calls it last.
+func Remove() error {
+	if built.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(built.dir)
+}
+
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "dewar-programs-")
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "make a directory for the programs: %v\n", err)
-		return 1
+		return "", fmt.Errorf("make a directory for the programs: %w", err)
 	}
-	defer func() {
-		if err := os.RemoveAll(made); err != nil {
-			fmt.Fprintf(os.Stderr, "remove the programs: %v\n", err)
-		}
-	}()
-	if err := Build(made); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", fmt.Errorf("open the directory of the programs to other users: %w", err)
 	}
-	dir = made
-	return m.Run()
+	return dir, Build(dir)
 }
 
-// Build puts every cmd/* of the module into dir.
+// Build puts the programs into dir, and those with crash points into its
+// subdirectory crashpoints.
 func Build(dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil { // other users run them too
-		return fmt.Errorf("open the programs' directory to all: %w", err)
+	root, err := moduleRoot()
+	if err != nil {
+		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "github.com/dewarhq/dewar/cmd/...")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("make", "--no-print-directory", "-C", root, "programs", "BIN="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// Dir is the directory of the programs. It fails t outside of Main.
-func Dir(t testing.TB) string {
-	t.Helper()
-	if dir == "" {
-		t.Fatal("programs.Dir outside of programs.Main: the package's TestMain has to call it")
+// moduleRoot is the directory of go.mod, looked for from the test's directory
+// upwards.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module's root: %w", err)
 	}
-	return dir
-}
-
-// Path is the path of one program, such as "dewar".
-func Path(t testing.TB, name string) string {
-	t.Helper()
-	return filepath.Join(Dir(t), name)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("find the module's root: no go.mod above the test's directory")
+		}
+		dir = parent
+	}
 }

@@ -1,0 +1,74 @@
+# make            static programs in bin/
+# make run        … and then examples/webstack.yaml
+# make test       the tests, quickly
+# make check      all that CI checks
+# make soak       the long repetitions; results in docs/reliability.md
+# make bench      the measurements, beside their peers; results in docs/bench.json
+# make fuzz       each fuzz test for FUZZTIME
+
+BIN      ?= bin
+FUZZTIME ?= 60s
+SOAK     ?= 100
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+.DEFAULT_GOAL = build
+.PHONY: build programs run test check fmt vet staticcheck lanes vuln readme soak bench fuzz clean
+
+build:
+	@mkdir -p $(BIN)
+	$(BUILD) -o $(BIN)/ ./cmd/...
+
+# What tests run: the same programs, and once more with crash points.
+programs: build
+	@mkdir -p $(BIN)/crashpoints
+	$(BUILD) -tags crashpoints -o $(BIN)/crashpoints/ ./cmd/...
+
+run: build
+	@BIN=$(BIN) bash examples/run.sh
+
+test:
+	go test ./...
+
+check: fmt vet staticcheck lanes vuln readme
+	@echo "make check: all is well"
+
+fmt:
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w .): $$bad"; exit 1; fi
+
+vet:
+	go vet ./...
+	go vet -tags crashpoints ./...
+
+staticcheck:
+	@go run $(STATICCHECK) -version || { echo "staticcheck could not be fetched or built; the Go module proxy has to be reachable once"; exit 1; }
+	go run $(STATICCHECK) ./...
+
+# The tests with the race detector, as root and as an ordinary user.
+lanes:
+	go run ./test/lanes
+
+# A database that cannot be reached is said; a known hole fails.
+vuln:
+	@bash test/vuln.sh $(GOVULNCHECK)
+
+# The two commands that the README begins with.
+readme:
+	$(MAKE) --no-print-directory run </dev/null
+	$(MAKE) --no-print-directory test </dev/null
+
+soak:
+	@bash test/soak.sh $(SOAK)
+
+bench: build
+	go run ./test/bench -bin $(BIN) -json docs/bench.json
+
+fuzz:
+	@bash test/fuzz.sh $(FUZZTIME)
+
+clean:
+	rm -rf $(BIN)

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/dewarhq/dewar/test/needs"
+)
+
+// report shows how the lanes went and says whether all is well: no test has
+// failed, and each ran somewhere.
+func report(w io.Writer, lanes []Results) bool {
+	ok := true
+	for _, l := range lanes {
+		say(w, "lane %s: %d passed, %d failed, %d skipped\n", l.Lane, l.count(passed), l.count(failed), l.count(skipped))
+		if len(l.Failed) > 0 {
+			say(w, "lane %s: FAIL %s\n", l.Lane, strings.Join(l.Failed, " "))
+			ok = false
+		}
+		if l.Broken {
+			say(w, "lane %s: go test failed, though no test did\n", l.Lane)
+			ok = false
+		}
+	}
+	excused := ""
+	if !slices.ContainsFunc(lanes, func(l Results) bool { return l.Lane == rootLane }) {
+		say(w, "there was no root lane: it takes root\n")
+		excused = needs.ReasonRoot
+	}
+	for _, f := range forgotten(lanes) {
+		if excused != "" && slices.Contains(f.why, excused) {
+			say(w, "not run: %s %s (%s)\n", f.test.Package, f.test.Name, excused)
+			continue
+		}
+		say(w, "FAIL: %s %s ran in no lane: %s\n", f.test.Package, f.test.Name, strings.Join(f.why, "; "))
+		ok = false
+	}
+	return ok
+}
+
+// skippedEverywhere is a test that ran in no lane, and why.
+type skippedEverywhere struct {
+	test Test
+	why  []string
+}
+
+func forgotten(lanes []Results) []skippedEverywhere {
+	why := map[Test][]string{}
+	for _, l := range lanes {
+		for t, o := range l.Outcome {
+			if o == skipped && !slices.Contains(why[t], l.Reason[t]) {
+				why[t] = append(why[t], l.Reason[t])
+			}
+		}
+	}
+	for _, l := range lanes {
+		for t, o := range l.Outcome {
+			if o != skipped {
+				delete(why, t)
+			}
+		}
+	}
+	var all []skippedEverywhere
+	for t, reasons := range why {
+		all = append(all, skippedEverywhere{t, reasons})
+	}
+	slices.SortFunc(all, func(a, b skippedEverywhere) int {
+		return strings.Compare(a.test.Package+" "+a.test.Name, b.test.Package+" "+b.test.Name)
+	})
+	return all
+}
+
+func say(w io.Writer, format string, args ...any) {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		panic(err) // as in reader.show
+	}
+}
