@@ -1,0 +1,166 @@
+package task
+
+import (
+	"slices"
+	"strings"
+)
+
+// Edges are the edges of a task in one form, whether they were written as an
+// order or as after: the i-th list gates the start of the i-th process. Within
+// a list they are in the order of the file, each once. Edges of unknown
+// processes are left out; Validate reports them.
+//
+// It costs time and memory in proportion to what is written in the task; a
+// caller that asks often keeps the answer.
+func (t *Task) Edges() [][]Edge {
+	type written struct {
+		from, to int
+		when     When
+	}
+	lists, seen := make([][]Edge, len(t.Processes)), make(map[written]bool)
+	for _, l := range t.links(t.indexes()) {
+		if w := (written{l.from, l.to, l.when}); !seen[w] {
+			seen[w] = true
+			lists[l.to] = append(lists[l.to], Edge{Process: t.Processes[l.from].Name, When: l.when})
+		}
+	}
+	return lists
+}
+
+// link is an edge by places in the list of processes, with the path of the
+// words that made it.
+type link struct {
+	from, to int
+	when     When
+	path     func() Path
+}
+
+// indexes maps each name to the first process that has it.
+func (t *Task) indexes() map[string]int {
+	index := make(map[string]int, len(t.Processes))
+	for i, p := range t.Processes {
+		if _, taken := index[p.Name]; !taken {
+			index[p.Name] = i
+		}
+	}
+	return index
+}
+
+func (t *Task) links(index map[string]int) []link {
+	var links []link
+	for c, constraint := range t.Constraints {
+		for j := 1; j < len(constraint.Order); j++ {
+			from, known := index[constraint.Order[j-1]]
+			to, alsoKnown := index[constraint.Order[j]]
+			if known && alsoKnown {
+				links = append(links, link{from, to, WhenSuccess, func() Path {
+					return Path{"constraints", c, "order", j}
+				}})
+			}
+		}
+	}
+	for i, p := range t.Processes {
+		for j, e := range p.After {
+			if from, known := index[e.Process]; known {
+				links = append(links, link{from, i, e.when(), func() Path {
+					return Path{"processes", i, "after", j, "process"}
+				}})
+			}
+		}
+	}
+	return links
+}
+
+// when is the edge's condition, the default included.
+func (e Edge) when() When {
+	if e.When == "" {
+		return WhenSuccess
+	}
+	return e.When
+}
+
+// cycles finds processes that wait for themselves. Each cycle is given as
+// links, the last of which leads back to where the first comes from. No
+// process is in two of them: of two cycles through one process the second is
+// found when the first has been broken up.
+func cycles(n int, links []link) [][]link {
+	into := make([][]int, n) // links that lead to a process
+	out := make([][]int, n)
+	for i, l := range links {
+		into[l.to] = append(into[l.to], i)
+		out[l.from] = append(out[l.from], i)
+	}
+	waiting := tangled(n, links, into, out)
+	const unseen, passed = 0, -1
+	step := make([]int, n) // on the current walk: 1 + its place there
+	var found [][]link
+	for start := range n {
+		var walk []int // links, backwards
+		for at := start; waiting[at] && step[at] != passed; {
+			if step[at] != unseen {
+				found = append(found, forwards(walk[step[at]-1:], links))
+				break
+			}
+			step[at] = len(walk) + 1
+			back := slices.IndexFunc(into[at], func(l int) bool { return waiting[links[l].from] })
+			walk = append(walk, into[at][back])
+			at = links[into[at][back]].from
+		}
+		for _, l := range walk {
+			step[links[l].to] = passed
+		}
+	}
+	return found
+}
+
+// tangled are the processes that never become free when the graph is taken
+// apart from its beginnings: those in a cycle, and those behind one. Each has
+// a predecessor among them.
+func tangled(n int, links []link, into, out [][]int) []bool {
+	missing, tangled := make([]int, n), make([]bool, n)
+	var free []int
+	for i := range n {
+		missing[i], tangled[i] = len(into[i]), true
+		if missing[i] == 0 {
+			free = append(free, i)
+		}
+	}
+	for len(free) > 0 {
+		i := free[len(free)-1]
+		free, tangled[i] = free[:len(free)-1], false
+		for _, l := range out[i] {
+			if missing[links[l].to]--; missing[links[l].to] == 0 {
+				free = append(free, links[l].to)
+			}
+		}
+	}
+	return tangled
+}
+
+func forwards(walk []int, links []link) []link {
+	var cycle []link
+	for _, l := range slices.Backward(walk) {
+		cycle = append(cycle, links[l])
+	}
+	return cycle
+}
+
+// drawn prints a cycle, a → b → a; the middle of a long one is left out.
+func (t *Task) drawn(cycle []link) string {
+	const most = 12
+	first := 0 // begin with the process that stands first in the file
+	for i, l := range cycle {
+		if l.from < cycle[first].from {
+			first = i
+		}
+	}
+	var names []string
+	for i := range cycle {
+		names = append(names, t.Processes[cycle[(first+i)%len(cycle)].from].Name)
+	}
+	names = append(names, names[0])
+	if len(names) > most {
+		names = append(append(names[:most/2:most/2], "…"), names[len(names)-most/2:]...)
+	}
+	return strings.Join(names, " → ")
+}
