@@ -1,0 +1,138 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
+)
+
+// makingTime is how long a maker may need between making a directory and
+// locking it.
+const makingTime = time.Minute
+
+// Remove removes the directory of task id under root. It takes both locks
+// first, and then asks still whether the task may go: an error of still is
+// returned, and nothing is removed. If a shim or a brain lives, the error is a
+// *shim.HeldError. No link is followed, whoever put it there.
+func Remove(root, id string, still func(task.Dir) error) error {
+	dir := task.Dir(filepath.Join(root, id))
+	release, err := lockBoth(dir)
+	if err != nil {
+		return fmt.Errorf("remove task %s: %w", id, err)
+	}
+	err = still(dir)
+	if err == nil {
+		err = erase(root, id)
+	}
+	if err := errors.Join(err, release()); err != nil {
+		return fmt.Errorf("remove task %s: %w", id, err)
+	}
+	return nil
+}
+
+func lockBoth(dir task.Dir) (release func() error, err error) {
+	brain, err := shim.Lock(dir.Lock())
+	if err != nil {
+		return nil, err
+	}
+	resident, err := shim.Lock(dir.ShimLock())
+	if err != nil {
+		return nil, errors.Join(err, brain.Close())
+	}
+	return func() error { return errors.Join(resident.Close(), brain.Close()) }, nil
+}
+
+// erase takes the directory's name away, so that nobody sees half a task, and
+// then the directory.
+func erase(root, name string) error {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	gone := name
+	if !strings.Contains(name, "+") {
+		gone = name + "+" + randomText(6)
+		err = r.Rename(name, gone)
+	}
+	if err == nil {
+		err = r.RemoveAll(gone)
+	}
+	return errors.Join(err, r.Close())
+}
+
+// HalfMade are the directories under root whose making, or removal, was
+// interrupted: nobody holds their lock.
+func HalfMade(root string, now time.Time) ([]string, error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for half-made tasks: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if !e.IsDir() || !strings.Contains(e.Name(), "+") {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) < makingTime {
+			continue // it went meanwhile, or somebody may be at it
+		}
+		holder, err := shim.Holder(task.Dir(filepath.Join(root, e.Name())).Lock())
+		if err == nil && holder == 0 {
+			out = append(out, e.Name())
+		}
+	}
+	return out, nil
+}
+
+// RemoveHalfMade removes one of HalfMade's directories, under its lock.
+func RemoveHalfMade(root, name string) error {
+	lock, err := shim.Lock(task.Dir(filepath.Join(root, name)).Lock())
+	if err != nil {
+		return fmt.Errorf("remove the half-made %s: %w", name, err)
+	}
+	if err := errors.Join(erase(root, name), lock.Close()); err != nil {
+		return fmt.Errorf("remove the half-made %s: %w", name, err)
+	}
+	return nil
+}
+
+// DiskSize is how many bytes of the disk a task's directory takes. Links are
+// counted, not followed.
+func DiskSize(dir task.Dir) (int64, error) {
+	root, err := os.OpenRoot(string(dir))
+	if err != nil {
+		return 0, fmt.Errorf("measure a task's directory: %w", err)
+	}
+	var size int64
+	err = fs.WalkDir(root.FS(), ".", func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			return nil // gone meanwhile, or its owner's secret
+		}
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			size += st.Blocks * 512
+		}
+		return nil
+	})
+	if err := errors.Join(err, root.Close()); err != nil {
+		return 0, fmt.Errorf("measure a task's directory: %w", err)
+	}
+	return size, nil
+}
