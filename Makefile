@@ -8,7 +8,7 @@
 
 BIN      ?= bin
 FUZZTIME ?= 60s
-SOAK     ?= 100
+SOAK     ?= 10
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -61,8 +61,9 @@ readme:
 	$(MAKE) --no-print-directory run </dev/null
 	$(MAKE) --no-print-directory test </dev/null
 
+# SOAK times the repetitions of make check, and what they saw written down.
 soak:
-	@bash test/soak.sh $(SOAK)
+	@go run ./test/soak/report -times $(SOAK) -file docs/reliability.md
 
 bench: build
 	go run ./test/bench -bin $(BIN) -json docs/bench.json

@@ -1,9 +1,9 @@
 // Package soak scales the repetitions of tests, and writes down what they saw.
 //
 // DEWAR_SOAK unset: a test repeats itself as often as `make check` can afford.
-// DEWAR_SOAK=100: as often as was promised, in percent; 1000 is ten times that.
-// `make soak` sets it, and DEWAR_SOAK_RESULTS, a file that gets one JSON object
-// a line of what was done; docs/reliability.md is made of it.
+// DEWAR_SOAK=10: ten times that often, which is what was promised; `make soak`
+// sets it, and DEWAR_SOAK_RESULTS, a file that gets one JSON object a line of
+// what was done. docs/reliability.md is made of it.
 //
 // Deliberately absent: judging. A test that sees something wrong fails.
 package soak
@@ -23,23 +23,23 @@ type Result struct {
 	What    string  `json:"what"`    // "SIGKILL to the brain at a random moment"
 	Times   int     `json:"times"`   // how often it was done
 	Seen    string  `json:"seen"`    // "no run lost, no log line missing"
-	Seconds float64 `json:"seconds"` // since the test asked for Times
+	Seconds float64 `json:"seconds"` // between the note and the test's end
 	Failed  bool    `json:"failed"`
 }
 
-// Times answers how often to repeat: check times in an ordinary run of the
-// tests, and DEWAR_SOAK percent of full in a soak, at least once.
-func Times(t testing.TB, check, full int) int {
+// Times answers how often to do what an ordinary run of the tests does check
+// times.
+func Times(t testing.TB, check int) int {
 	t.Helper()
 	text := os.Getenv("DEWAR_SOAK")
 	if text == "" {
 		return check
 	}
-	percent, err := strconv.Atoi(text)
-	if err != nil || percent < 1 {
-		t.Fatalf("DEWAR_SOAK is %q; it is a percentage of the promised repetitions, such as 100", text)
+	factor, err := strconv.Atoi(text)
+	if err != nil || factor < 1 {
+		t.Fatalf("DEWAR_SOAK is %q; it is how many times as often to repeat as usual, such as 10", text)
 	}
-	return max(1, full*percent/100)
+	return check * factor
 }
 
 // Note writes down, when t ends, that what was done times times and what was
