@@ -28,7 +28,9 @@ func (j *Job) Validate() Problems {
 			v.add(Path{field}, "the job's %s is %s: use letters, digits, dot, dash and underscore", field, Quote(value))
 		}
 	}
-	word("name", j.Name)
+	if j.Name != "" || len(j.Task.Processes) > 0 { // a task without any is at fault itself
+		word("name", j.Name)
+	}
 	word("role", j.Role)
 	word("environment", j.Environment)
 	word("cluster", j.Cluster)

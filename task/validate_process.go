@@ -58,6 +58,10 @@ func (v *validation) backoff(p *Process, at Path) {
 	if b == nil {
 		return
 	}
+	if b.Max <= 0 {
+		v.add(at.With("max"), "backoff.max is %s: it must be positive", b.Max)
+		return
+	}
 	v.positiveSpan(at.With("reset"), b.Reset)
 	switch {
 	case p.MinDuration == 0:
