@@ -30,6 +30,7 @@ type Results struct {
 	Reason  map[Test]string // of the skipped ones
 	Failed  []string        // packages that failed
 	Broken  bool            // go test failed though no test did
+	Left    []string        // pids of our programs that the tests left running
 }
 
 func (r Results) count(o Outcome) int {

@@ -18,6 +18,7 @@ type lane struct {
 	who  string   // for people
 	tree string   // the module's directory
 	env  []string // added to ours
+	bin  string   // where the programs are that only this lane runs; empty: others may run them too
 	exec string   // go test's -exec; empty: the test binary is run as it is
 }
 
@@ -48,6 +49,9 @@ func (l *lane) run(w io.Writer, args, packages []string) (Results, error) {
 	var exit *exec.ExitError
 	if waitErr != nil && !errors.As(waitErr, &exit) {
 		return Results{}, waitErr
+	}
+	if l.bin != "" {
+		seen.results.Left = leftover(l.bin)
 	}
 	seen.results.Broken = waitErr != nil && seen.results.count(failed) == 0
 	return seen.results, nil

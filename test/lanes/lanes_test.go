@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,6 +103,7 @@ func TestReport(t *testing.T) {
 		{"it failed where it ran", []Results{
 			{Lane: rootLane, Failed: []string{"m"}, Outcome: map[Test]Outcome{{"m", "A"}: failed}},
 		}, false, "lane root: FAIL m"},
+		{"something was left running", []Results{{Lane: rootLane, Left: []string{"17"}}}, false, "FAIL: the tests of lane root left programs of ours running, which are killed now: 17"},
 		{"go test failed", []Results{{Lane: rootLane, Broken: true}}, false, "go test failed, though no test did"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -182,6 +184,35 @@ func TestCopyTree(t *testing.T) {
 	want := []string{"/task/bin/kept.go -rwxr--r--", "/task/link Lrwxrwxrwx"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("copied (-want +got):\n%s", diff)
+	}
+}
+
+// TestLeftover finds what runs from a directory, and ends it.
+func TestLeftover(t *testing.T) {
+	bin, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(needs.Program(t, "sleep"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "sleep"), program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if left := leftover(bin); len(left) != 0 {
+		t.Fatalf("left before anything runs: %v", left)
+	}
+	cmd := exec.Command(filepath.Join(bin, "sleep"), "3600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	left := leftover(bin)
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.String() != "signal: killed" {
+		t.Errorf("the process ended with %v (%s)", err, cmd.ProcessState)
+	}
+	if want := []string{strconv.Itoa(cmd.Process.Pid)}; !cmp.Equal(left, want) {
+		t.Errorf("left = %v, want %v", left, want)
 	}
 }
 

@@ -75,33 +75,35 @@ func prepare(place string) ([]*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	bin, err := binaries(place)
+	bin, built, err := binaries(place)
 	if err != nil {
 		return nil, err
 	}
 	env := []string{"DEWAR_BIN=" + bin}
 	if os.Geteuid() != 0 {
-		self := &lane{name: userLane, who: fmt.Sprintf("uid %d", os.Geteuid()), tree: tree, env: env}
+		self := &lane{name: userLane, who: fmt.Sprintf("uid %d", os.Geteuid()), tree: tree, env: env, bin: built}
 		return []*lane{self}, nil
 	}
-	root := &lane{name: rootLane, who: "uid 0", tree: tree, env: env}
+	root := &lane{name: rootLane, who: "uid 0", tree: tree, env: env, bin: built}
 	ordinary, err := nobodyLane(place, tree, env)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the lane of an ordinary user: %w", err)
 	}
+	ordinary.bin = built
 	return []*lane{root, ordinary}, nil
 }
 
-// binaries answers where the programs are, built now unless they are given.
-func binaries(place string) (string, error) {
+// binaries answers where the programs are, and the same again if they were
+// built now and not given.
+func binaries(place string) (bin, built string, err error) {
 	if given := os.Getenv("DEWAR_BIN"); given != "" {
-		return given, nil
+		return given, "", nil
 	}
-	bin := filepath.Join(place, "bin")
+	bin = filepath.Join(place, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return bin, programs.Build(bin)
+	return bin, bin, programs.Build(bin)
 }
 
 func nobodyLane(place, tree string, env []string) (*lane, error) {

@@ -23,6 +23,10 @@ func report(w io.Writer, lanes []Results) bool {
 			say(w, "lane %s: go test failed, though no test did\n", l.Lane)
 			ok = false
 		}
+		if len(l.Left) > 0 {
+			say(w, "FAIL: the tests of lane %s left programs of ours running, which are killed now: %s\n", l.Lane, strings.Join(l.Left, " "))
+			ok = false
+		}
 	}
 	excused := ""
 	if !slices.ContainsFunc(lanes, func(l Results) bool { return l.Lane == rootLane }) {
