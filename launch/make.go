@@ -61,26 +61,31 @@ func fill(root, half string, l task.Launch) (dir task.Dir, err error) {
 }
 
 // writeLaunch writes task.json, and sees it and its directory to the disk.
-func writeLaunch(dir task.Dir, l task.Launch) (err error) {
+func writeLaunch(dir task.Dir, l task.Launch) error {
 	text, err := l.Encode()
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(dir.TaskJSON(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
+	if err := writeSynced(dir.TaskJSON(), text); err != nil {
 		return fmt.Errorf("write task.json: %w", err)
+	}
+	return syncDir(string(dir))
+}
+
+// writeSynced writes a new file, mode 0640, and sees it to the disk.
+func writeSynced(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Chmod(0o640)
+		err = f.Chmod(0o640) // whatever the umask
 	}
 	if err == nil {
 		err = f.Sync()
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write task.json: %w", err)
-	}
-	return syncDir(string(dir))
+	return errors.Join(err, f.Close())
 }
 
 // renameNew renames a directory, never onto another. Where the file system

@@ -95,7 +95,9 @@ func TestRemoveAsksUnderTheLocks(t *testing.T) {
 		if err := Remove(root, "busy", ok); !errors.As(err, &held) {
 			t.Errorf("with %s held Remove says %v", filepath.Base(lock), err)
 		}
-		release()
+		if err := release(); err != nil {
+			t.Error(err)
+		}
 		only(t, root, "busy")
 	}
 }
@@ -108,7 +110,7 @@ func TestHalfMade(t *testing.T) {
 		}
 	}
 	release := holdElsewhere(t, filepath.Join(root, "held+bbbbbb", "lock"))
-	defer release()
+	defer release() // how it ends does not matter
 	long := time.Now().Add(-time.Hour)
 	for _, name := range []string{"dead+aaaaaa", "held+bbbbbb", "whole"} {
 		if err := os.Chtimes(filepath.Join(root, name), long, long); err != nil {
@@ -127,7 +129,7 @@ func TestHalfMade(t *testing.T) {
 
 // holdElsewhere has another process, this test's binary, lock the file until
 // release is called: record locks are invisible within one process.
-func holdElsewhere(t *testing.T, path string) (release func()) {
+func holdElsewhere(t *testing.T, path string) (release func() error) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "LAUNCH_TEST_LOCK="+path, "GORACE=atexit_sleep_ms=0")
@@ -145,11 +147,9 @@ func holdElsewhere(t *testing.T, path string) (release func()) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatalf("wait for the lock: %v", err)
 	}
-	return func() {
+	return func() error {
 		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
+		return cmd.Wait()
 	}
 }
 
@@ -163,7 +163,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Stdout.WriteString("x")
-	os.Stdin.Read(make([]byte, 1))
+	hold()
 	if err := lock.Close(); err != nil {
 		panic(err)
 	}

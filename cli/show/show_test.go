@@ -84,7 +84,7 @@ func TestTeller(t *testing.T) {
 	const want = `web/0 started, pid 100
 web/0 ready
 web/0: signal HUP asked for by uid 0 (root)
-web/0 FAILED, exit 3, after 7s, 2 descendants left | no ·memory
+web/0 FAILED, exit status 3, after 7s, 2 descendants left | no ·memory
 taken up again by a new brain, pid 11
 web/1 started, pid 101
 kill asked for by uid 0 (root), grace 1m00s: upgrade

@@ -124,12 +124,12 @@ func withReason(line, reason string) string {
 	return line + ": " + reason
 }
 
-// How says how a run's main process ended: "exit 3", "signal 11 (SEGV), core
+// How says how a run's main process ended: "exit status 3", "signal 11 (SEGV), core
 // dumped"; nothing if neither is known.
 func How(exit *int, signal int, core bool) string {
 	switch {
 	case exit != nil:
-		return fmt.Sprintf("exit %d", *exit)
+		return fmt.Sprintf("exit status %d", *exit)
 	case signal != 0 && core:
 		return signalName(signal) + ", core dumped"
 	case signal != 0:

@@ -1,0 +1,94 @@
+package launch
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dewarhq/dewar/task/file"
+)
+
+func parse(t *testing.T, text string) *file.File {
+	t.Helper()
+	f, err := file.Parse("t.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestPrepare(t *testing.T) {
+	f := parse(t, `
+name: web
+processes:
+  - name: serve
+    cmdline: "serve --port {{thermos.ports[http]}} --admin {{thermos.ports[admin]}} --id {{thermos.task_id}} {{profile.flags}}"
+`)
+	l, _, err := Prepare(Order{
+		File: f, Ports: map[string]int{"http": 8080}, Bindings: map[string]string{"profile.flags": "-x"},
+	}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(l.ID, "web-20260301-120000-") {
+		t.Errorf("the id is %q", l.ID)
+	}
+	want := "serve --port 8080 --admin " + strconv.Itoa(l.Ports["admin"]) + " --id " + l.ID + " -x"
+	if got := l.Task.Processes[0].Cmdline; got != want {
+		t.Errorf("the command line is %q, want %q", got, want)
+	}
+	if l.Ports["admin"] < 1024 || l.SourceFile != "t.yaml" || l.Launched != start.UnixNano() || l.User != l.Owner || l.User == "" {
+		t.Errorf("the launch is %+v", l)
+	}
+	if _, err := l.Encode(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPrepareSingle(t *testing.T) {
+	l, _, err := Prepare(Order{ID: "one", Single: Single("simple", []string{"echo", "{{thermos.ports[a]}}", "{{x}}", "{{thermos.ports[a]}}"}), Bindings: map[string]string{"x": "y z"}}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(l.Ports["a"])
+	if diff := cmp.Diff([]string{"echo", port, "y z", port}, l.Task.Processes[0].Argv); diff != "" {
+		t.Errorf("argv (-want +got):\n%s", diff)
+	}
+	l, _, err = Prepare(Order{Single: Single("simple", []string{"echo a; echo b"})}, start)
+	if err != nil || l.Task.Processes[0].Cmdline != "echo a; echo b" || l.Task.Processes[0].Argv != nil {
+		t.Errorf("a command of one word is %+v (%v)", l.Task.Processes, err)
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	const two = "tasks:\n- {name: a, processes: [{name: p, cmdline: 'true'}]}\n- {name: b, processes: [{name: p, cmdline: 'true'}]}\n"
+	const user = "processes: [{name: p, cmdline: 'true', user: nobody-knows-me}]"
+	for _, test := range []struct {
+		name  string
+		order Order
+		want  string
+	}{
+		{"several tasks", Order{File: parse(t, two)}, "t.yaml has 2 tasks: say which one with --task (a, b)"},
+		{"another task", Order{File: parse(t, two), Task: "c"}, `t.yaml has no task "c"; it has a, b`},
+		{"id", Order{File: parse(t, two), Task: "a", ID: "../x"}, `the task id "../x" begins with`},
+		{"unbound", Order{Single: Single("s", []string{"echo {{nobody.binds}}"})}, "the command: {{nobody.binds}} has no value"},
+		{"user", Order{Single: Single("s", []string{"true"}), User: "nobody-knows-me"}, "unknown user nobody-knows-me"},
+		{"user of a process", Order{File: parse(t, user)}, `process "p": unknown user nobody-knows-me`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := Prepare(test.order, start)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("it says %v, want %s", err, test.want)
+			}
+		})
+	}
+	if os.Geteuid() == 0 {
+		return
+	}
+	if _, _, err := Prepare(Order{Single: Single("s", []string{"true"}), User: "root"}, start); err == nil || !strings.Contains(err.Error(), "only root may run processes as another user") {
+		t.Errorf("an ordinary user as root: %v", err)
+	}
+}
