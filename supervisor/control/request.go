@@ -1,6 +1,9 @@
 package control
 
-import "github.com/dewarhq/dewar/task"
+import (
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
+)
 
 // Paths of the requests.
 const (
@@ -36,4 +39,12 @@ type Signal struct {
 // Refusal is the body of an answer that is not 200.
 type Refusal struct {
 	Error string `json:"error"`
+}
+
+// Status is what a brain says of its task.
+type Status struct {
+	Pid        int            `json:"pid"` // of the brain
+	Version    string         `json:"version"`
+	Quarantine string         `json:"quarantine,omitempty"` // why nothing but a kill is possible any more
+	State      *machine.State `json:"state,omitempty"`      // nil in quarantine
 }

@@ -1,0 +1,114 @@
+// Dewar-executor is the brain: it drives one task, whose shim keeps it running.
+//
+//	dewar-executor <task dir>
+//	dewar-executor --version
+//
+// It is not for people to start: dewar run does that, through dewar-shim.
+//
+// Environment: DEWAR_PATH is the PATH of the task's processes; LANG and TZ are
+// passed on to them; DEWAR_LIBEXEC is the directory of the shim's program, which
+// is otherwise looked for beside this one and where programs are installed.
+//
+// Exit status: 0 the task is finished, or a new shim has been started for it;
+// 5 another brain drives the task; 100 misuse; 111 the system failed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/dewarhq/dewar/supervisor"
+	"github.com/dewarhq/dewar/task"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+const (
+	exitDone   = 0
+	exitHeld   = 5
+	exitMisuse = 100
+	exitSystem = 111
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Println("dewar-executor", version)
+		return exitDone
+	}
+	if len(args) != 1 || len(args[0]) > 0 && args[0][0] == '-' {
+		return fail(fmt.Errorf("%w: say dewar-executor <task dir>", supervisor.ErrMisuse))
+	}
+	frugal()
+	c, err := config(args[0])
+	if err != nil {
+		return fail(err)
+	}
+	return fail(supervisor.Run(context.Background(), c))
+}
+
+// frugal keeps the heap close to what is in use: a brain has little to do
+// and lives long, one per task.
+func frugal() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+func config(dir string) (supervisor.Config, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return supervisor.Config{}, fmt.Errorf("find the task's directory: %w", err)
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return supervisor.Config{}, fmt.Errorf("find the brain's own program: %w", err)
+	}
+	return supervisor.Config{
+		Dir:         task.Dir(abs),
+		ShimBinary:  shimBinary(filepath.Dir(own)),
+		BrainBinary: own,
+		Version:     version,
+		Path:        os.Getenv("DEWAR_PATH"),
+		Lang:        os.Getenv("LANG"),
+		TZ:          os.Getenv("TZ"),
+		Log:         os.Stderr,
+		Crash:       crash(),
+	}, nil
+}
+
+// shimBinary is where the shim's program is. That it is missing is said when it
+// is needed.
+func shimBinary(own string) string {
+	dirs := []string{own, "/usr/libexec/dewar", "/usr/bin"}
+	if set := os.Getenv("DEWAR_LIBEXEC"); set != "" {
+		dirs = []string{set}
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, "dewar-shim")
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return filepath.Join(dirs[0], "dewar-shim")
+}
+
+func fail(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(os.Stderr, "dewar-executor: %v\n", err)
+	switch {
+	case errors.Is(err, supervisor.ErrHeld):
+		return exitHeld
+	case errors.Is(err, supervisor.ErrMisuse):
+		return exitMisuse
+	}
+	return exitSystem
+}

@@ -1,0 +1,176 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dewarhq/dewar/sandbox"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+)
+
+// request is a request to the shim that waits to be sent, with the run that it
+// is about.
+type request struct {
+	client.Request
+	kind string
+	run  task.RunID
+}
+
+// queue prepares an act. What it asks of the shim goes out with the next send.
+func (b *brain) queue(act machine.Act) {
+	switch a := act.(type) {
+	case machine.Spawn:
+		b.prepare(a.RunID)
+	case machine.Stop:
+		b.signal(a.RunID, a.Signal, a.To)
+	case machine.Signal:
+		b.signal(a.RunID, a.Signal, a.To)
+	case machine.Kill:
+		if !b.neverBegun(a.RunID) {
+			b.requests = append(b.requests, request{client.Kill(a.RunID), "kill", a.RunID})
+		}
+	case machine.Clear:
+		b.clearing = true
+		b.requests = append(b.requests, request{client.Clear(), "clear", task.RunID{}})
+	case machine.End: // drive sees that the task is over
+	}
+}
+
+func (b *brain) signal(id task.RunID, signal task.Signal, to task.StopTo) {
+	if !b.neverBegun(id) {
+		b.requests = append(b.requests, request{client.Signal(id, signal.Number(), to), "signal", id})
+	}
+}
+
+func (b *brain) forget(id task.RunID) {
+	b.requests = append(b.requests, request{client.Seen(id), "seen", id})
+}
+
+// neverBegun ends a run for which there was no room, instead of stopping it.
+func (b *brain) neverBegun(id task.RunID) bool {
+	if !b.unspawned[id] {
+		return false
+	}
+	b.judge(machine.Exit{RunID: id, Unspawned: true, At: now()})
+	return true
+}
+
+// prepare writes a run's spec and queues its start. Whatever else than want of room
+// stands in the way is the run's end.
+func (b *brain) prepare(id task.RunID) {
+	b.prune(id)
+	spec, err := b.spec(id)
+	if err == nil {
+		err = client.WriteSpec(b.Dir, id, spec)
+	}
+	switch {
+	case err == nil:
+		b.requests = append(b.requests, request{client.Spawn(id), "spawn", id})
+	case noRoom(err):
+		b.unspawned[id] = true
+		b.becomeFull(err)
+	default:
+		b.judge(machine.Exit{RunID: id, Error: err.Error(), At: now()})
+	}
+}
+
+// spawnForked starts those runs for which there was no room before.
+func (b *brain) spawnForked() {
+	waiting := b.unspawned
+	b.unspawned = make(map[task.RunID]bool)
+	for _, id := range b.machine.Live() {
+		if waiting[id] {
+			b.prepare(id)
+		}
+	}
+}
+
+// send asks the shim for all that is queued, with one write.
+func (b *brain) send() error {
+	for len(b.requests) > 0 {
+		n := len(b.requests)
+		if b.Crash != nil {
+			n = 1 // a point before and after each
+		}
+		batch := make([]client.Request, n)
+		for i, r := range b.requests[:n] {
+			batch[i] = r.Request
+		}
+		b.point("before asking to " + b.requests[0].kind)
+		errs := b.shim.Batch(batch...)
+		b.point("after asking to " + b.requests[0].kind)
+		for i, err := range errs {
+			if err := b.answered(b.requests[i], err); err != nil {
+				return err
+			}
+		}
+		b.requests = b.requests[n:]
+	}
+	b.requests = nil
+	return nil
+}
+
+// answered handles the shim's answer to a request.
+func (b *brain) answered(r request, err error) error {
+	var refused *client.Refused
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &refused):
+		return fmt.Errorf("%w: %w", errShimGone, err)
+	case r.kind == "spawn" && saysNoRoom(refused.Sentence):
+		b.unspawned[r.run] = true
+		b.becomeFull(err)
+	case r.kind == "spawn":
+		b.judge(machine.Exit{RunID: r.run, Error: refused.Sentence, At: now()})
+	case r.kind == "clear":
+		return err
+	case r.kind == "seen":
+		b.log("the shim keeps what it knows of an ended run: %v", err)
+	default:
+		b.log("the shim knows more, or less, than we do: %v", err)
+		b.relist = true
+	}
+	return nil
+}
+
+// tell makes one request that is not queued.
+func (b *brain) tell(what string, ask func() error) error {
+	b.point("before asking to " + what)
+	err := ask()
+	b.point("after asking to " + what)
+	var refused *client.Refused
+	if err != nil && !errors.As(err, &refused) {
+		return fmt.Errorf("%w: %w", errShimGone, err)
+	}
+	return err
+}
+
+func (b *brain) point(name string) {
+	if b.Crash != nil {
+		b.Crash(name)
+	}
+}
+
+// end lets the shim go. The task is over, and nothing of it lives.
+func (b *brain) end() error {
+	if err := b.journal.Release(); err != nil {
+		b.log("%v", err)
+	}
+	return b.tell("end", b.shim.End)
+}
+
+// prune drops the runs of a process that a new one makes too old. One
+// that is kept for a reason of its own is dropped by a later start of ours.
+func (b *brain) prune(id task.RunID) {
+	const kept = 20
+	old := task.RunID{Process: id.Process, Run: id.Run - kept}
+	if old.Run < 0 || b.machine.Keeps(old) {
+		return
+	}
+	if err := sandbox.Prune(b.Dir, old); err != nil {
+		b.log("an old run stays on the disk: %v", err)
+	}
+}

@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/dewarhq/dewar/supervisor/control"
+	"github.com/dewarhq/dewar/supervisor/journal"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
+)
+
+// answer answers a control request: what it asks for is recorded when the
+// answer goes out, and done after that.
+func (b *brain) answer(a ask) error {
+	if _, ok := a.request.(control.Status); ok {
+		state := b.machine.State()
+		a.answer <- answer{value: control.Status{Pid: os.Getpid(), Version: b.Version, State: &state}}
+		return nil
+	}
+	wish, err := wishOf(a)
+	if err == nil {
+		return b.grant(a, wish)
+	}
+	a.answer <- answer{refused: http.StatusBadRequest, why: err}
+	return nil
+}
+
+func (b *brain) grant(a ask, wish machine.Record) error {
+	if !b.taken {
+		a.answer <- answer{refused: http.StatusInsufficientStorage, why: errors.New("the disk is full, and the task is not yet taken up")}
+		return nil
+	}
+	d, err := b.machine.Ask(wish)
+	if err != nil {
+		a.answer <- answer{refused: http.StatusConflict, why: err}
+		return nil
+	}
+	err = b.record(journal.Reserve, d.Record)
+	switch {
+	case errors.Is(err, journal.ErrFull):
+		a.answer <- answer{refused: http.StatusInsufficientStorage, why: err}
+		b.becomeFull(err)
+		return nil
+	case err != nil:
+		a.answer <- answer{refused: http.StatusInternalServerError, why: err}
+		return err
+	}
+	if d.Act != nil {
+		b.queue(d.Act)
+	}
+	a.answer <- answer{}
+	return nil
+}
+
+// wishOf is the record that a request asks for.
+func wishOf(a ask) (machine.Record, error) {
+	switch r := a.request.(type) {
+	case control.Kill:
+		grace := control.DefaultGrace
+		if r.Grace != nil {
+			grace = *r.Grace
+		}
+		if grace < 0 {
+			return nil, errors.New("a kill's grace cannot be negative")
+		}
+		return machine.KillAsked{Grace: grace, Lose: r.Lose, By: a.by, Reason: r.Reason}, nil
+	case process:
+		switch r.verb {
+		case "restart":
+			return machine.RestartAsked{Process: r.Process.Process, By: a.by}, nil
+		case "stop":
+			return machine.StopAsked{Process: r.Process.Process, By: a.by}, nil
+		case "start":
+			return machine.StartAsked{Process: r.Process.Process, By: a.by}, nil
+		}
+	case control.Signal:
+		if r.Signal.Number() == 0 {
+			return nil, fmt.Errorf("there is no signal %q", string(r.Signal))
+		}
+		return machine.SignalAsked{RunID: task.RunID{Process: r.Process}, Signal: r.Signal, By: a.by}, nil
+	}
+	return nil, fmt.Errorf("there is no request %T", a.request)
+}

@@ -1,0 +1,46 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/dewarhq/dewar/task"
+)
+
+// Config is what a brain is told. Dir, ShimBinary and BrainBinary are needed.
+type Config struct {
+	Dir         task.Dir  // absolute
+	ShimBinary  string    // absolute; what is started when no shim lives
+	BrainBinary string    // absolute; what that shim is to keep
+	Version     string    // of the brain, for the journal
+	Path        string    // PATH of processes; empty: sandbox.DefaultPath
+	Lang, TZ    string    // of processes; empty: not set
+	Log         io.Writer // sentences about ourselves, one a line; nil: none
+
+	// Crash, if it is not nil, is called just before and just after each
+	// write to the journal and each request to the shim.
+	Crash func(point string)
+}
+
+// Patience is how long a brain waits for another to let go of the task's
+// lock, and for a shim to begin or to end.
+const Patience = 5 * time.Second
+
+// ErrHeld says that another brain drives the task.
+var ErrHeld = errors.New("another brain drives this task")
+
+// ErrMisuse says that what was asked for can never work.
+var ErrMisuse = errors.New("misused")
+
+func (c *Config) check() error {
+	var faults []error
+	for what, path := range map[string]string{"the task's directory": string(c.Dir), "the shim's program": c.ShimBinary, "the brain's program": c.BrainBinary} {
+		if !filepath.IsAbs(path) {
+			faults = append(faults, fmt.Errorf("%w: %s must be an absolute path, not %q", ErrMisuse, what, path))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,43 @@
+// Package supervisor runs one task to its end: it is the thin loop around the
+// pure machine. What the machine decides it writes into the journal, then does; what
+// happens it reads from the truth, writes into the journal, then tells the machine.
+//
+//	      shim: bells ──▶ ┌───────────────────────────────────────────┐
+//	control.sock: asks ──▶│ loop   learn: read status files           │──▶ journal
+//	   alarm: deadline ──▶│        record: journal, then machine      │──▶ shim: spawn,
+//	                      │        decide: record, then act ─┐        │    signal, kill,
+//	                      │              ▲───────────────────┘        │    seen, clear
+//	                      └───────────────────────────────────────────┘
+//
+// In comes a task's directory, holding task.json; out goes a finished journal. A
+// brain may die at any instant, and the next one goes on, because there is one
+// way to start, and it is recovery:
+//
+//	lock ─ task.json ─ replay the journal ─ shim's greeting ─ compare ─ act on what
+//	is outstanding ─ hello ─ loop
+//
+//	no shim lives    what runs have left is buried, a new shim is started, and
+//	                 this brain ends: the new shim starts the next one
+//	a run the shim   its status is final: judged by that. It has no status: it was
+//	does not know    never begun. Else: buried, and LOST
+//	a journal or     quarantine: nothing is decided any more, but the task is
+//	task.json that   shown, and can be killed
+//	cannot be used
+//
+// The order is: record, act, tell. Acts that may have been performed before a
+// death are repeated; they are idempotent, but for signals, which are sent
+// again only where the run's status does not show them delivered.
+//
+// A full disk stops starts, and nothing else: facts and kills are written from the
+// journal's reserve. A fact that fits nowhere stays with the shim, which is told
+// that it was seen only when it was recorded. Only while the disk is full
+// does the loop look again by itself, every few seconds.
+//
+// One goroutine owns everything; there is no lock. The door (control.sock), the
+// alarm and the shim's connection have goroutines of their own, which Run
+// waits for.
+//
+// Deliberately absent: the rules (supervisor/machine), the files' formats
+// (supervisor/journal, supervisor/shim), the word Mesos, and any recovery from a panic: the shim
+// starts the next brain.
+package supervisor
