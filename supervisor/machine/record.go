@@ -11,8 +11,11 @@ type Instant struct {
 
 // Record is one fact of a task's journal: what has happened, or what has been
 // decided and is about to be done. A journal is a Created followed by others,
-// or a Snapshot followed by others.
-type Record interface{ record() }
+// or a Snapshot (and the SnapshotRest that belong to it) followed by others.
+type Record interface{ record() string }
+
+// TypeOf is the record's type as the journal spells it: "forking".
+func TypeOf(r Record) string { return r.record() }
 
 type (
 	// Created is the first record of a journal.
@@ -141,26 +144,28 @@ type (
 	}
 )
 
-func (Created) record()      {}
-func (TakenUp) record()      {}
-func (Forking) record()      {}
-func (Started) record()      {}
-func (Ready) record()        {}
-func (Stopping) record()     {}
-func (Killing) record()      {}
-func (Ended) record()        {}
-func (Emptied) record()      {}
-func (KillAsked) record()    {}
-func (RestartAsked) record() {}
-func (StopAsked) record()    {}
-func (StartAsked) record()   {}
-func (SignalAsked) record()  {}
-func (Cleaning) record()     {}
-func (Finalizing) record()   {}
-func (Clearing) record()     {}
-func (Cleared) record()      {}
-func (Finished) record()     {}
-func (Unknown) record()      {}
+func (Created) record() string      { return "created" }
+func (TakenUp) record() string      { return "taken up" }
+func (Forking) record() string      { return "forking" }
+func (Started) record() string      { return "started" }
+func (Ready) record() string        { return "ready" }
+func (Stopping) record() string     { return "stopping" }
+func (Killing) record() string      { return "killing" }
+func (Ended) record() string        { return "ended" }
+func (Emptied) record() string      { return "emptied" }
+func (KillAsked) record() string    { return "kill asked" }
+func (RestartAsked) record() string { return "restart asked" }
+func (StopAsked) record() string    { return "stop asked" }
+func (StartAsked) record() string   { return "start asked" }
+func (SignalAsked) record() string  { return "signal asked" }
+func (Cleaning) record() string     { return "cleaning" }
+func (Finalizing) record() string   { return "finalizing" }
+func (Clearing) record() string     { return "clearing" }
+func (Cleared) record() string      { return "cleared" }
+func (Finished) record() string     { return "finished" }
+func (Snapshot) record() string     { return "snapshot" }
+func (SnapshotRest) record() string { return "snapshot rest" }
+func (u Unknown) record() string    { return u.Type }
 
 // Rusage is what a run used, its waited-for children included.
 type Rusage struct {

@@ -95,9 +95,12 @@ type Run struct {
 	Rusage  Rusage   `json:"rusage,omitzero"`   //
 	Tail    string   `json:"tail,omitempty"`    // kept of the first failure and of the last
 	Left    int      `json:"left,omitempty"`    // descendants that live on
-	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop, or what it left behind was
-	Kill    Cause    `json:"kill,omitempty"`    // it was killed, or what it left behind was
-	Signals []Sent   `json:"signals,omitempty"` // that people asked for
+	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop
+	Kill    Cause    `json:"kill,omitempty"`    // it was killed
+	Signals []Sent   `json:"signals,omitempty"` // that were due for it
+
+	LeftStop *Stopped `json:"left_stop,omitempty"` // what it left behind was told to stop
+	LeftKill Cause    `json:"left_kill,omitempty"` // what it left behind was killed
 }
 
 // Live says that the run has not ended.
@@ -109,10 +112,12 @@ type Stopped struct {
 	Signal task.Signal `json:"signal"`
 	By     int64       `json:"by"` // boot time at which it is killed
 	At     Instant     `json:"at"`
+	Nth    int         `json:"nth"` // see the act Stop
 }
 
-// Sent counts the requests for one signal to one run.
+// Sent counts the sendings of one signal to one run that were decided.
 type Sent struct {
 	Signal task.Signal `json:"signal"`
 	Times  int         `json:"times"`
+	Asked  int         `json:"asked,omitempty"` // of them, by people
 }
