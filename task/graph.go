@@ -79,62 +79,75 @@ func (e Edge) when() When {
 	return e.When
 }
 
+// maxCycles bounds how many cycles are found. Who has more will see the rest
+// after the first ones are gone.
+const maxCycles = 20
+
 // cycles finds processes that wait for themselves. Each cycle is given as
 // links, the last of which leads back to where the first comes from. No
 // process is in two of them: of two cycles through one process the second is
 // found when the first has been broken up.
 func cycles(n int, links []link) [][]link {
-	into := make([][]int, n) // links that lead to a process
-	out := make([][]int, n)
-	for i, l := range links {
-		into[l.to] = append(into[l.to], i)
-		out[l.from] = append(out[l.from], i)
-	}
-	waiting := tangled(n, links, into, out)
-	const unseen, passed = 0, -1
-	step := make([]int, n) // on the current walk: 1 + its place there
 	var found [][]link
-	for start := range n {
+	said := make([]bool, n)
+	for len(found) < maxCycles {
+		before := tangled(n, links, said)
+		start := slices.IndexFunc(before, func(l int) bool { return l >= 0 })
+		if start < 0 {
+			break
+		}
 		var walk []int // links, backwards
-		for at := start; waiting[at] && step[at] != passed; {
-			if step[at] != unseen {
-				found = append(found, forwards(walk[step[at]-1:], links))
-				break
-			}
-			step[at] = len(walk) + 1
-			back := slices.IndexFunc(into[at], func(l int) bool { return waiting[links[l].from] })
-			walk = append(walk, into[at][back])
-			at = links[into[at][back]].from
+		at, place := start, make([]int, n)
+		for ; place[at] == 0; at = links[before[at]].from {
+			walk = append(walk, before[at])
+			place[at] = len(walk)
 		}
-		for _, l := range walk {
-			step[links[l].to] = passed
+		cycle := forwards(walk[place[at]-1:], links)
+		for _, l := range cycle {
+			said[l.to] = true
 		}
+		found = append(found, cycle)
 	}
 	return found
 }
 
-// tangled are the processes that never become free when the graph is taken
-// apart from its beginnings: those in a cycle, and those behind one. Each has
-// a predecessor among them.
-func tangled(n int, links []link, into, out [][]int) []bool {
-	missing, tangled := make([]int, n), make([]bool, n)
+// tangled takes the graph apart from its beginnings, without the processes
+// that are left out. For each process that never becomes free, because it is
+// in a cycle or behind one, it gives a link from another such process; for all
+// others -1.
+func tangled(n int, links []link, without []bool) []int {
+	missing, out := make([]int, n), make([][]int, n)
+	for _, l := range links {
+		if !without[l.from] && !without[l.to] {
+			missing[l.to]++
+			out[l.from] = append(out[l.from], l.to)
+		}
+	}
 	var free []int
 	for i := range n {
-		missing[i], tangled[i] = len(into[i]), true
 		if missing[i] == 0 {
 			free = append(free, i)
 		}
 	}
 	for len(free) > 0 {
 		i := free[len(free)-1]
-		free, tangled[i] = free[:len(free)-1], false
-		for _, l := range out[i] {
-			if missing[links[l].to]--; missing[links[l].to] == 0 {
-				free = append(free, links[l].to)
+		free = free[:len(free)-1]
+		for _, to := range out[i] {
+			if missing[to]--; missing[to] == 0 {
+				free = append(free, to)
 			}
 		}
 	}
-	return tangled
+	before := make([]int, n)
+	for i := range before {
+		before[i] = -1
+	}
+	for i, l := range links {
+		if !without[l.from] && !without[l.to] && missing[l.from] > 0 && missing[l.to] > 0 {
+			before[l.to] = i
+		}
+	}
+	return before
 }
 
 func forwards(walk []int, links []link) []link {

@@ -21,22 +21,9 @@ func ReadLaunch(data []byte) (Launch, error) {
 	if len(bytes.Trim(data, " \t\r\n\x00")) == 0 {
 		return Launch{}, fmt.Errorf("read the launched task: there is nothing in it (%d bytes)", len(data))
 	}
-	var head struct {
-		Version int             `json:"version"`
-		Task    json.RawMessage `json:"task"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return Launch{}, fmt.Errorf("read the launched task: %w%s", err, where(err))
-	}
-	if head.Version != LaunchVersion {
-		return Launch{}, fmt.Errorf("read the launched task: its format is version %d, and this program knows only %d", head.Version, LaunchVersion)
-	}
-	if len(head.Task) == 0 {
-		return Launch{}, fmt.Errorf("read the launched task: it has no field task")
-	}
-	var l Launch
-	if err := json.Unmarshal(data, &l); err != nil {
-		return Launch{}, fmt.Errorf("read the launched task: %w%s", err, where(err))
+	l, err := decodeLaunch(data)
+	if err != nil {
+		return Launch{}, fmt.Errorf("read the launched task: %w", err)
 	}
 	if err := CheckID(l.ID); err != nil {
 		return Launch{}, fmt.Errorf("read the launched task: %w", err)
@@ -45,6 +32,33 @@ func ReadLaunch(data []byte) (Launch, error) {
 		return Launch{}, fmt.Errorf("read the launched task: %w", err)
 	}
 	return l, nil
+}
+
+func decodeLaunch(data []byte) (Launch, error) {
+	var l struct {
+		Launch
+		Task *Task `json:"task"` // in the place of the embedded one
+	}
+	err := json.Unmarshal(data, &l)
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err != nil && json.Unmarshal(data, &head) != nil {
+		return Launch{}, fmt.Errorf("%w%s", err, where(err))
+	}
+	if err == nil {
+		head.Version = l.Version
+	}
+	switch {
+	case head.Version != LaunchVersion:
+		return Launch{}, fmt.Errorf("its format is version %d, and this program knows only %d", head.Version, LaunchVersion)
+	case err != nil:
+		return Launch{}, err
+	case l.Task == nil:
+		return Launch{}, fmt.Errorf("it has no field task")
+	}
+	l.Launch.Task = *l.Task
+	return l.Launch, nil
 }
 
 // where names the place of a JSON error, which its text leaves out.

@@ -78,7 +78,7 @@ var processes = structure[task.Process]{
 		field("user", text, func(p *task.Process) *string { return &p.User }, "User it runs as. Default: the task's."),
 		field("resources", optional(resources.kind()), func(p *task.Process) **task.Resources { return &p.Resources }, "What it may use of the task's resources. Not enforced yet."),
 		field("after", listOf(edges.kind()), func(p *task.Process) *[]task.Edge { return &p.After }, "What must have happened before it starts."),
-		field("ready_timeout", duration, func(p *task.Process) *task.Duration { return &p.ReadyTimeout }, "A run that others wait for to be ready fails if it is not by then."),
+		field("ready_timeout", positive(duration), func(p *task.Process) *task.Duration { return &p.ReadyTimeout }, "A run that others wait for to be ready fails if it is not by then."),
 		field("stop_signal", signal, func(p *task.Process) *task.Signal { return &p.StopSignal }, "The signal that asks it to end."),
 		field("stop_to", choice(task.StopTos), func(p *task.Process) *task.StopTo { return &p.StopTo }, "Who gets stop_signal: every process of the run (group), or only the one that was started (main)."),
 		field("stop_timeout", duration, func(p *task.Process) *task.Duration { return &p.StopTimeout }, "It is killed so long after stop_signal."),

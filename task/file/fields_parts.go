@@ -27,7 +27,7 @@ var backoffs = structure[task.Backoff]{
 	doc:   "Longer pauses after failures.",
 	empty: zero[task.Backoff],
 	rows: []row[task.Backoff]{
-		field("max", duration, func(b *task.Backoff) *task.Duration { return &b.Max }, "The pause grows no further.").must(),
+		field("max", positive(duration), func(b *task.Backoff) *task.Duration { return &b.Max }, "The pause grows no further.").must(),
 		field("reset", positive(duration), func(b *task.Backoff) *task.Duration { return &b.Reset }, "A run that lasted this long sets the pause back to min_duration. Default: max."),
 	},
 }

@@ -2,7 +2,9 @@ package file
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/dewarhq/dewar/task"
@@ -123,7 +125,14 @@ func positive[T ~int | ~int64 | ~float64](k kind[T]) kind[T] {
 				d.fail(n.at, "%s is 0: it must be positive", d.subject())
 			}
 		},
-		schema: k.schema,
+		schema: func(defs schema) schema {
+			alternatives := slices.Clone(k.schema(defs)["anyOf"].([]any))
+			number := maps.Clone(alternatives[0].(schema))
+			delete(number, "minimum")
+			number["exclusiveMinimum"] = 0
+			alternatives[0] = number
+			return schema{"anyOf": alternatives}
+		},
 	}
 }
 
