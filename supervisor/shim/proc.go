@@ -10,12 +10,13 @@ import (
 
 // Stat is what /proc/<pid>/stat says of a process, as far as we care.
 type Stat struct {
-	Pid   int
-	State byte // 'R', 'S', 'D', 'T' (stopped), 'Z' (zombie), 'X' (dead) …
-	Ppid  int
-	Pgid  int
-	Sid   int
-	Start uint64 // clock ticks since boot
+	Pid     int
+	State   byte // 'R', 'S', 'D', 'T' (stopped), 'Z' (zombie), 'X' (dead) …
+	Ppid    int
+	Pgid    int
+	Sid     int
+	Threads int
+	Start   uint64 // clock ticks since boot
 }
 
 // ParseStat reads the contents of /proc/<pid>/stat. The command's name, which
@@ -37,7 +38,7 @@ func ParseStat(b []byte) (Stat, error) {
 		}
 		var n uint64
 		switch field {
-		case 4, 5, 6, 22:
+		case 4, 5, 6, 20, 22:
 			n, ok = decimal(rest[:next])
 		}
 		switch field {
@@ -47,6 +48,8 @@ func ParseStat(b []byte) (Stat, error) {
 			s.Pgid = int(n)
 		case 6:
 			s.Sid = int(n)
+		case 20:
+			s.Threads = int(n)
 		case 22:
 			s.Start = n
 		}
@@ -85,8 +88,12 @@ func ReadStat(pid int) (Stat, error) {
 // lives: it is there, the same one, and not a zombie.
 func Alive(pid int, start uint64) bool {
 	s, err := ReadStat(pid)
-	return err == nil && s.Start == start && s.State != 'Z' && s.State != 'X'
+	return err == nil && s.Start == start && !s.Dead()
 }
+
+// Dead reports whether the process has exited. One whose first thread has,
+// while others run, looks like a zombie and is none.
+func (s *Stat) Dead() bool { return s.State == 'X' || s.State == 'Z' && s.Threads <= 1 }
 
 // BootID is this boot's random id.
 func BootID() (string, error) {

@@ -34,25 +34,25 @@ func (s *Spec) Piped() bool { return s.Dest != "file" || s.Mode != "standard" }
 // Append appends the file's contents.
 func (s *Spec) Append(b []byte) []byte {
 	b = AppendInt(b, "version", Version)
-	for _, a := range s.Args {
-		b = AppendField(b, "arg", a)
-	}
-	for _, e := range s.Env {
-		b = AppendField(b, "env", e)
-	}
-	b = AppendField(b, "cwd", s.Cwd)
 	b = AppendInt(b, "uid", int64(s.UID))
 	b = AppendInt(b, "gid", int64(s.GID))
-	b = appendInts(b, "groups", s.Groups)
-	b = AppendField(b, "user", s.User)
-	b = AppendInt(b, "umask", int64(s.Umask))
-	b = AppendInt(b, "nnp", bit(s.NoNewPrivs))
 	b = AppendField(b, "logdir", s.LogDir)
 	b = AppendField(b, "dest", s.Dest)
 	b = AppendField(b, "mode", s.Mode)
 	b = AppendInt(b, "log_size", s.LogSize)
 	b = AppendInt(b, "backups", int64(s.Backups))
 	b = AppendInt(b, "notify", bit(s.Notify))
+	b = AppendField(b, "cwd", s.Cwd) // the shim reads up to here, the exec step all
+	b = AppendField(b, "user", s.User)
+	b = AppendInt(b, "umask", int64(s.Umask))
+	b = AppendInt(b, "nnp", bit(s.NoNewPrivs))
+	b = appendInts(b, "groups", s.Groups)
+	for _, a := range s.Args {
+		b = AppendField(b, "arg", a)
+	}
+	for _, e := range s.Env {
+		b = AppendField(b, "env", e)
+	}
 	return AppendInt(b, "end", 1)
 }
 

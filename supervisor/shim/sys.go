@@ -7,21 +7,124 @@ import (
 
 // The kernel's calls as the shim uses them: on NUL-terminated bytes, so that
 // the resident loop makes no garbage, and repeated when a signal came between.
+// Numbers are those of the kernel's headers; package syscall lacks them.
 
-const atFdcwd = -100
+const (
+	atFdcwd           = -100
+	atRemovedir       = 0x200
+	atSymlinkNofollow = 0x100
+	oPath             = 0x200000
 
-// openatZ opens the NUL-terminated path below the directory.
-func openatZ(dir int, path []byte, flags int, mode uint32) (int, error) {
+	renameNoreplace = 1
+	renameExchange  = 2
+
+	fallocKeepSize = 1
+
+	prSetPdeathsig      = 1
+	prSetChildSubreaper = 36
+	prSetNoNewPrivs     = 38
+
+	sysPidfdOpen  = 434 // since kernel 5.3
+	sysCloseRange = 436 // since kernel 5.9
+
+	closeRangeCloexec = 4 // since kernel 5.11
+
+	fDupfdCloexec = 1030
+
+	pAll = 0
+	pPid = 1
+
+	wExited = 4
+	wNohang = 1
+	wNowait = 0x01000000
+)
+
+func ptr(z []byte) uintptr { return uintptr(unsafe.Pointer(&z[0])) }
+
+// call repeats a system call until no signal interrupts it.
+func call(trap, a, b, c, d, e uintptr) (int, error) {
 	for {
-		fd, _, e := syscall.Syscall6(syscall.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&path[0])),
-			uintptr(flags|syscall.O_CLOEXEC), uintptr(mode), 0, 0)
-		if e == 0 {
-			return int(fd), nil
-		}
-		if e != syscall.EINTR {
-			return -1, e
+		r, _, errno := syscall.Syscall6(trap, a, b, c, d, e, 0)
+		switch errno {
+		case 0:
+			return int(r), nil
+		case syscall.EINTR:
+		default:
+			return -1, errno
 		}
 	}
+}
+
+// openatZ opens the NUL-terminated path below the directory, close-on-exec.
+func openatZ(dir int, path []byte, flags int, mode uint32) (int, error) {
+	return call(syscall.SYS_OPENAT, uintptr(dir), ptr(path), uintptr(flags|syscall.O_CLOEXEC), uintptr(mode), 0)
+}
+
+func mkdiratZ(dir int, path []byte, mode uint32) error {
+	_, err := call(syscall.SYS_MKDIRAT, uintptr(dir), ptr(path), uintptr(mode), 0, 0)
+	return err
+}
+
+// unlinkatZ removes a file, or with atRemovedir an empty directory.
+func unlinkatZ(dir int, path []byte, flags int) error {
+	_, err := call(syscall.SYS_UNLINKAT, uintptr(dir), ptr(path), uintptr(flags), 0, 0)
+	return err
+}
+
+func renameatZ(dir int, from, to []byte, flags int) error {
+	_, err := call(sysRenameat2, uintptr(dir), ptr(from), uintptr(dir), ptr(to), uintptr(flags))
+	return err
+}
+
+// existsZ reports whether there is something at the path.
+func existsZ(path []byte) bool {
+	var st syscall.Stat_t
+	_, err := call(sysNewfstatat, atFdcwdArg, ptr(path), uintptr(unsafe.Pointer(&st)), atSymlinkNofollow, 0)
+	return err == nil
+}
+
+// atFdcwdArg is AT_FDCWD as a system call's argument.
+const atFdcwdArg = ^uintptr(-atFdcwd - 1)
+
+func fallocate(fd, mode int, size int64) error {
+	_, err := call(syscall.SYS_FALLOCATE, uintptr(fd), uintptr(mode), 0, uintptr(size), 0)
+	return err
+}
+
+func prctl(option, arg uintptr) error {
+	_, err := call(syscall.SYS_PRCTL, option, arg, 0, 0, 0)
+	return err
+}
+
+// dupAbove duplicates fd to the lowest free number from least on,
+// close-on-exec.
+func dupAbove(fd, least int) (int, error) {
+	return call(syscall.SYS_FCNTL, uintptr(fd), fDupfdCloexec, uintptr(least), 0, 0)
+}
+
+func setNonblock(fd int) error {
+	flags, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	_, err = call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFL, uintptr(flags|syscall.O_NONBLOCK), 0, 0)
+	return err
+}
+
+// readFd is read(2): what is there now, 0 at the end.
+func readFd(fd int, buf []byte) (int, error) {
+	if len(buf) == 0 {
+		return 0, nil
+	}
+	return call(syscall.SYS_READ, uintptr(fd), ptr(buf), uintptr(len(buf)), 0, 0)
+}
+
+// writeFd is write(2): it may write less.
+func writeFd(fd int, b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	return call(syscall.SYS_WRITE, uintptr(fd), ptr(b), uintptr(len(b)), 0, 0)
 }
 
 // readFileZ reads at most len(buf) bytes of the file at a NUL-terminated path.
@@ -31,7 +134,7 @@ func readFileZ(path, buf []byte) (int, error) {
 		return 0, err
 	}
 	n, err := readFull(fd, buf)
-	syscall.Close(fd)
+	closeFd(fd)
 	return n, err
 }
 
@@ -39,10 +142,7 @@ func readFileZ(path, buf []byte) (int, error) {
 func readFull(fd int, buf []byte) (int, error) {
 	total := 0
 	for total < len(buf) {
-		n, err := syscall.Read(fd, buf[total:])
-		if err == syscall.EINTR {
-			continue
-		}
+		n, err := readFd(fd, buf[total:])
 		if err != nil {
 			return total, err
 		}
@@ -52,4 +152,91 @@ func readFull(fd int, buf []byte) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// writeFull writes all of b or says why not.
+func writeFull(fd int, b []byte) error {
+	for len(b) > 0 {
+		n, err := writeFd(fd, b)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// closeFd closes a descriptor of our own. Linux frees the number whatever
+// close says, and what it says concerns only files whose writes we check.
+func closeFd(fd int) {
+	if fd >= 0 {
+		syscall.Close(fd)
+	}
+}
+
+// closeFrom closes every descriptor from first on, or, with cloexec, has
+// execve close them.
+func closeFrom(first int, cloexec bool) error {
+	flags := uintptr(0)
+	if cloexec {
+		flags = closeRangeCloexec
+	}
+	if _, err := call(sysCloseRange, uintptr(first), 1<<31-1, flags, 0, 0); err == nil {
+		return nil
+	}
+	return closeListed(first, cloexec)
+}
+
+// closeListed is closeFrom for kernels without close_range.
+func closeListed(first int, cloexec bool) error {
+	dir, err := openatZ(atFdcwd, []byte("/proc/self/fd\x00"), syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer closeFd(dir)
+	var fds []int
+	var space [1024]byte
+	err = eachEntry(dir, space[:], func(name []byte) {
+		if n, ok := decimal(name); ok && int(n) >= first && int(n) != dir {
+			fds = append(fds, int(n))
+		}
+	})
+	for _, fd := range fds {
+		if !cloexec {
+			closeFd(fd)
+		} else if _, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, syscall.FD_CLOEXEC, 0, 0); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// eachEntry calls each for every name in an open directory but "." and "..".
+// The name is valid only during the call.
+func eachEntry(dir int, buf []byte, each func(name []byte)) error {
+	const header = 19 // of linux_dirent64: ino 8, off 8, reclen 2, type 1
+	for {
+		n, err := call(syscall.SYS_GETDENTS64, uintptr(dir), ptr(buf), uintptr(len(buf)), 0, 0)
+		if err != nil || n == 0 {
+			return err
+		}
+		for b := buf[:n]; len(b) > header; {
+			size := int(b[16]) | int(b[17])<<8
+			name := cString(b[header:size])
+			if string(name) != "." && string(name) != ".." {
+				each(name)
+			}
+			b = b[size:]
+		}
+	}
+}
+
+// cString is b up to its first NUL.
+func cString(b []byte) []byte {
+	for i, c := range b {
+		if c == 0 {
+			return b[:i]
+		}
+	}
+	return b
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/dewarhq/dewar/task"
 )
 
-// Request is one request of a Batch. What each means is said at the method
+// Request is a request for Begin. What each means is said at the method
 // of Conn that has its name.
 type Request struct{ fields []string }
 
@@ -24,31 +24,32 @@ func Signal(r task.RunID, signo int, to task.StopTo) Request {
 	return Request{[]string{shim.AskSignal, r.Dir(), strconv.Itoa(signo), string(to)}}
 }
 
-// Batch sends several requests with one write and returns the answer to each,
-// in their order, as the methods of Conn would.
-func (c *Conn) Batch(requests ...Request) []error {
-	errs := make([]error, len(requests))
+// Begin sends several requests with one write and does not wait. The function
+// that it returns waits for the answer to each, in their order, as the methods
+// of Conn would give it; it is to be called once.
+func (c *Conn) Begin(requests ...Request) (wait func() []error) {
 	replies := make(chan answer, len(requests))
 	var frames []byte
 	for _, q := range requests {
 		frames = shim.AppendFrame(frames, q.fields...)
 	}
-	if err := c.sendAll(frames, len(requests), replies); err != nil {
+	dead := c.sendAll(frames, len(requests), replies)
+	return func() []error {
+		errs := make([]error, len(requests))
 		for i, q := range requests {
-			errs[i] = fmt.Errorf("ask the shim to %s: %w", q.fields[0], err)
+			a := answer{err: dead}
+			if dead == nil {
+				a = <-replies
+			}
+			switch {
+			case a.err != nil:
+				errs[i] = fmt.Errorf("ask the shim to %s: %w", q.fields[0], a.err)
+			case a.no != nil:
+				errs[i] = &Refused{q.String(), *a.no}
+			}
 		}
 		return errs
 	}
-	for i, q := range requests {
-		a := <-replies
-		switch {
-		case a.err != nil:
-			errs[i] = fmt.Errorf("ask the shim to %s: %w", q.fields[0], a.err)
-		case a.no != nil:
-			errs[i] = &Refused{q.String(), *a.no}
-		}
-	}
-	return errs
 }
 
 // sendAll writes frames, whose n answers will come into replies.

@@ -1,0 +1,16 @@
+// Command dewar-shim is the resident parent of a task's processes, and, as
+// dewar-shim exec, the step between fork and command. See package shim.
+package main
+
+import (
+	"runtime"
+	"syscall"
+
+	"github.com/dewarhq/dewar/supervisor/shim"
+)
+
+// The parent-death signal of a child comes when the thread ends that forked
+// it: every fork is done by the first thread, which ends last.
+func init() { runtime.LockOSThread() }
+
+func main() { syscall.Exit(shim.Main(shim.Args(), syscall.Environ())) }

@@ -1,0 +1,283 @@
+package shim_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+)
+
+// The test binary is the shim, and its exec step, when it is called so.
+func init() {
+	if os.Args[0] == "dewar-shim" {
+		runtime.LockOSThread()
+	}
+}
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == "dewar-shim" {
+		os.Exit(shim.Main(os.Args, os.Environ()))
+	}
+	os.Exit(m.Run())
+}
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// rig is a task's directory with a shim that lives.
+type rig struct {
+	t     *testing.T
+	dir   task.Dir
+	id    string
+	cmd   *exec.Cmd
+	conn  *client.Conn
+	hello client.Greeting
+	bells []client.Bell // heard and not yet waited for
+}
+
+type option func(*exec.Cmd)
+
+func withEnv(e ...string) option { return func(c *exec.Cmd) { c.Env = append(c.Env, e...) } }
+func withBrain(argv ...string) option {
+	return func(c *exec.Cmd) { c.Args = append(c.Args[:3:3], argv...) }
+}
+
+// newDir makes a task's directory that every user may pass through.
+func newDir(t *testing.T) task.Dir {
+	t.Helper()
+	dir := t.TempDir()
+	for d := dir; d != os.TempDir() && len(d) > 4; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			break
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "sandbox"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return task.Dir(dir)
+}
+
+// start starts a shim and connects to it.
+func start(t *testing.T, opts ...option) *rig {
+	t.Helper()
+	return startIn(t, newDir(t), opts...)
+}
+
+func startIn(t *testing.T, dir task.Dir, opts ...option) *rig {
+	t.Helper()
+	r := launch(t, dir, opts...)
+	r.connect()
+	return r
+}
+
+// launch starts a shim whose brain does nothing.
+func launch(t *testing.T, dir task.Dir, opts ...option) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: dir, id: "task-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(string(dir)) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	console, err := os.OpenFile(dir.Console(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer console.Close()
+	r.cmd = &exec.Cmd{
+		Path: exe, Args: []string{"dewar-shim", string(dir), "--", "/bin/sleep", "1000"},
+		Env: os.Environ(), Dir: "/", Stdout: console, Stderr: console,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	for _, o := range opts {
+		o(r.cmd)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// stop ends everything and sees that nothing is left.
+func (r *rig) stop() {
+	if r.t.Failed() {
+		if b, err := os.ReadFile(r.dir.Console()); err == nil && len(b) < 4000 {
+			r.t.Logf("console: %s", b)
+		}
+	}
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	brains := childrenOf(r.cmd.Process.Pid)
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
+	for _, pid := range brains { // the brain has no parent-death signal
+		if env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ"); err != nil || !strings.Contains(string(env), "DEWAR_TASK_ID=") {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := client.Bury(ctx, r.dir, r.id, r.statuses()); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func (r *rig) statuses() []shim.Status {
+	var all []shim.Status
+	paths, err := filepath.Glob(string(r.dir) + "/runs/*/*/status")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, p := range paths {
+		if b, err := os.ReadFile(p); err == nil {
+			if s, err := shim.DecodeStatus(b); err == nil && s.State != shim.Ended {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+func childrenOf(pid int) []int {
+	p := strconv.Itoa(pid)
+	b, err := os.ReadFile("/proc/" + p + "/task/" + p + "/children")
+	if err != nil {
+		return nil
+	}
+	var list []int
+	for _, f := range strings.Fields(string(b)) {
+		n, err := strconv.Atoi(f)
+		if err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// connect dials until the shim listens.
+func (r *rig) connect() {
+	r.t.Helper()
+	until(r.t, "the shim listens", func() bool {
+		conn, hello, err := client.Dial(r.dir)
+		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+			return false
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.conn, r.hello = conn, hello
+		return true
+	})
+}
+
+// until waits for something that nobody announces.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it did not come to pass that %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// spec is a run of /bin/sh -c script.
+func (r *rig) spec(id task.RunID, script string) shim.Spec {
+	return shim.Spec{
+		Args: []string{"/bin/sh", "-c", script},
+		Env: []string{"PATH=/usr/bin:/bin", "DEWAR_TASK_ID=" + r.id, "DEWAR_PROCESS=" + id.Process,
+			"DEWAR_RUN=" + strconv.Itoa(id.Run), "HOME=" + r.dir.Sandbox()},
+		Cwd: r.dir.Sandbox(), UID: os.Getuid(), GID: os.Getgid(), User: "us", Umask: 0o022,
+		LogDir: id.LogDir(), Dest: "file", Mode: "standard",
+	}
+}
+
+func run(process string, n int) task.RunID { return task.RunID{Process: process, Run: n} }
+
+// spawn starts a script and returns its run.
+func (r *rig) spawn(process, script string, change ...func(*shim.Spec)) task.RunID {
+	r.t.Helper()
+	id := run(process, 0)
+	if err := r.try(id, script, change...); err != nil {
+		r.t.Fatal(err)
+	}
+	return id
+}
+
+func (r *rig) try(id task.RunID, script string, change ...func(*shim.Spec)) error {
+	r.t.Helper()
+	spec := r.spec(id, script)
+	for _, c := range change {
+		c(&spec)
+	}
+	if err := client.WriteSpec(r.dir, id, spec); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.conn.Spawn(id)
+}
+
+// hear waits for a bell.
+func (r *rig) hear(kind string, id task.RunID) {
+	r.t.Helper()
+	want := client.Bell{Kind: kind, RunID: id}
+	for i, b := range r.bells {
+		if b == want {
+			r.bells = append(r.bells[:i:i], r.bells[i+1:]...)
+			return
+		}
+	}
+	late := time.After(patience)
+	for {
+		select {
+		case b, ok := <-r.conn.Bells():
+			if !ok {
+				r.t.Fatalf("waiting for the bell %v: %v", want, r.conn.Err())
+			}
+			if b == want {
+				return
+			}
+			r.bells = append(r.bells, b)
+		case <-late:
+			r.t.Fatalf("the bell %v did not come; heard: %v", want, r.bells)
+		}
+	}
+}
+
+// status reads a run's status.
+func (r *rig) status(id task.RunID) shim.Status {
+	r.t.Helper()
+	s, err := client.ReadStatus(r.dir, id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+// ended waits for a run's end and returns its status.
+func (r *rig) ended(id task.RunID) shim.Status {
+	r.t.Helper()
+	r.hear(shim.BellEnded, id)
+	return r.status(id)
+}
+
+func (r *rig) log(id task.RunID, name string) string {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir.Logs(id), name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,226 @@
+package shim
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// shim is the resident parent: one loop on one thread that owns everything
+// here. What it waits for is in one epoll set and one deadline.
+type shim struct {
+	dir   string // the task's, absolute
+	pid   int
+	start uint64
+	boot  string
+	uid   int
+	tid   int // of the thread that forks, which is the first
+
+	settings settings
+	lock     *LockFile
+	null     int
+	ep       int
+	signals  int
+	listener int
+
+	watches []watch // by descriptor
+	events  [32]syscall.EpollEvent
+
+	runs     map[string]*run // by directory: known ones
+	mains    map[int]*run    // by pid: those whose main process is not reaped
+	orphans  map[int]orphan  // by pid: children that we did not fork
+	sweeping []*run          // whose main process has exited, whose session may not be empty
+	leaving  []*run          // ended ones with descendants that live on
+	held     int             // zombies that we keep
+	nudges   map[int]int     // pid to pidfd: whose death nobody else would tell us
+	stir     bool            // a child has gone: look again at sweeping, leaving, clearing
+	clearing bool
+	spawned  int // since the garbage was collected
+
+	tree   tree
+	conn   conn
+	brain  brain
+	down   shutdown
+	notify notifyDir
+	logs   carrier
+
+	statusBuf []byte
+	pathBuf   [2][512]byte
+	done      bool
+	exit      int
+}
+
+// watch says what a descriptor is, and for which run.
+type watch struct {
+	kind watchKind
+	gen  int32 // tells an event for this descriptor from one for its predecessor
+	run  *run
+}
+
+type watchKind uint8
+
+const (
+	watchNone watchKind = iota
+	watchSignals
+	watchListener
+	watchConn
+	watchHandshake
+	watchStdout
+	watchStderr
+	watchNotify
+	watchNudge
+)
+
+const (
+	epollIn    = 0x1
+	epollOut   = 0x4
+	epollRdhup = 0x2000
+)
+
+// watchFd adds a descriptor to the epoll set.
+func (s *shim) watchFd(fd int, kind watchKind, r *run, events uint32) error {
+	for len(s.watches) <= fd {
+		s.watches = append(s.watches, watch{})
+	}
+	w := &s.watches[fd]
+	w.kind, w.run = kind, r
+	w.gen++
+	ev := syscall.EpollEvent{Events: events, Fd: int32(fd), Pad: w.gen}
+	if _, err := call(syscall.SYS_EPOLL_CTL, uintptr(s.ep), syscall.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); err != nil {
+		*w = watch{gen: w.gen}
+		return err
+	}
+	return nil
+}
+
+// rewatch changes what is waited for on a descriptor.
+func (s *shim) rewatch(fd int, events uint32) {
+	ev := syscall.EpollEvent{Events: events, Fd: int32(fd), Pad: s.watches[fd].gen}
+	if _, err := call(syscall.SYS_EPOLL_CTL, uintptr(s.ep), syscall.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); err != nil {
+		panic("epoll_ctl of a descriptor in the set: " + err.Error())
+	}
+}
+
+// drop closes a watched descriptor, which also takes it out of the epoll set
+// (nobody else has it), and makes *fd -1.
+func (s *shim) drop(fd *int) {
+	if *fd < 0 {
+		return
+	}
+	if *fd < len(s.watches) {
+		w := &s.watches[*fd]
+		*w = watch{gen: w.gen}
+	}
+	closeFd(*fd)
+	*fd = -1
+}
+
+// loop runs until the shim is to end and returns its exit code.
+func (s *shim) loop() int {
+	for !s.done {
+		s.conn.flush(s)
+		s.collect()
+		n, err := s.wait(s.timeout(BootTime()))
+		if err != nil {
+			complain("wait for events: " + err.Error())
+			return ExitSystem
+		}
+		for _, ev := range s.events[:n] {
+			if w := s.watches[ev.Fd]; w.kind != watchNone && w.gen == ev.Pad {
+				s.dispatch(int(ev.Fd), w, ev.Events)
+			}
+		}
+		s.expire(BootTime())
+		for s.stir && !s.done {
+			s.stir = false
+			s.lookAgain()
+		}
+	}
+	s.conn.flush(s)
+	return s.exit
+}
+
+// wait is epoll_wait; a signal is an event like any other, through signals.
+func (s *shim) wait(ms int) (int, error) {
+	n, _, e := syscall.Syscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
+		uintptr(len(s.events)), uintptr(ms), 0, 0)
+	switch e {
+	case 0:
+		return int(n), nil
+	case syscall.EINTR:
+		return 0, nil
+	}
+	return 0, e
+}
+
+func (s *shim) dispatch(fd int, w watch, events uint32) {
+	switch w.kind {
+	case watchSignals:
+		s.signalled()
+	case watchListener:
+		s.accept()
+	case watchConn:
+		s.conn.ready(s, events)
+	case watchHandshake:
+		s.handshake(w.run)
+	case watchStdout:
+		s.carry(w.run, &w.run.streams[0])
+	case watchStderr:
+		s.carry(w.run, &w.run.streams[1])
+	case watchNotify:
+		s.notified(w.run)
+	case watchNudge:
+		s.nudged(fd)
+	}
+}
+
+// signalled handles what the signal handler has noted.
+func (s *shim) signalled() {
+	var count [8]byte
+	// Emptied first, asked afterwards: a signal between the two wakes us again.
+	if _, err := readFd(s.signals, count[:]); err != nil && err != syscall.EAGAIN {
+		panic("read an eventfd of our own: " + err.Error())
+	}
+	for _, sig := range [...]syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
+		if came(sig) {
+			s.wishToEnd(sig)
+		}
+	}
+	if came(syscall.SIGCHLD) {
+		s.reap()
+	}
+}
+
+// never is the deadline of what is not to happen.
+const never = int64(1<<63 - 1)
+
+// timeout is how long to wait, in milliseconds, -1 for ever.
+func (s *shim) timeout(now int64) int {
+	next := min(s.brain.deadline(), s.shutdownDeadline())
+	for _, r := range s.sweeping {
+		if r.killAt < next {
+			next = r.killAt
+		}
+	}
+	if next == never {
+		return -1
+	}
+	ms := (next - now + 999_999) / 1_000_000
+	return int(max(0, min(ms, 1<<30)))
+}
+
+// expire does what has become due.
+func (s *shim) expire(now int64) {
+	for i := 0; i < len(s.sweeping); {
+		r := s.sweeping[i]
+		if now >= r.killAt {
+			r.killAt = never
+			r.rough = true
+			s.sweep(r)
+		}
+		if i < len(s.sweeping) && s.sweeping[i] == r {
+			i++
+		}
+	}
+	s.expireBrain(now)
+	s.expireShutdown(now)
+}

@@ -1,0 +1,162 @@
+package shim
+
+import (
+	"bytes"
+	"errors"
+	"syscall"
+	"unsafe"
+)
+
+// notifyDir is where the runs' $NOTIFY_SOCKETs are: a directory with a short
+// name, because a socket's is at most 107 bytes long. It is made when the first
+// run wants one.
+type notifyDir struct {
+	name string // "" until it is made
+	next int
+}
+
+func (d *notifyDir) path(n int) string {
+	return string(appendDecimal([]byte(d.name+"/"), n))
+}
+
+// open makes the directory, in the first place where that can be done safely.
+func (d *notifyDir) open(dir string, uid int, xdg string) error {
+	places := []string{"/run"}
+	if uid != 0 {
+		places = places[:0]
+		if xdg != "" && len(xdg) < 60 && xdg[0] == '/' {
+			places = append(places, xdg)
+		}
+	}
+	hash := uint64(14695981039346656037) // FNV-1a
+	for i := 0; i < len(dir); i++ {
+		hash = (hash ^ uint64(dir[i])) * 1099511628211
+	}
+	leaf := make([]byte, 0, 16)
+	for i := 60; i >= 0; i -= 4 {
+		leaf = append(leaf, "0123456789abcdef"[hash>>i&15])
+	}
+	err := error(nil)
+	for _, place := range append(places, "/tmp") {
+		base := place + "/dewar"
+		if place == "/tmp" {
+			base = string(appendDecimal([]byte("/tmp/dewar-"), uid))
+		}
+		if err = ownDir(base, uid); err == nil {
+			if err = ownDir(base+"/"+string(leaf), uid); err == nil {
+				d.name = base + "/" + string(leaf)
+				return nil
+			}
+		}
+	}
+	return err
+}
+
+// ownDir makes a directory that others may pass through, or finds one that is
+// ours and in which nobody else may write.
+func ownDir(path string, uid int) error {
+	if err := syscall.Mkdir(path, 0o711); err != nil && err != syscall.EEXIST {
+		return &PathError{"make the directory", path, err}
+	}
+	var st syscall.Stat_t
+	if err := syscall.Lstat(path, &st); err != nil {
+		return &PathError{"look at", path, err}
+	}
+	if st.Mode&syscall.S_IFMT != syscall.S_IFDIR || int(st.Uid) != uid || st.Mode&0o022 != 0 {
+		return &PathError{"use", path, errors.New("it is not a directory of our own in which nobody else may write")}
+	}
+	return nil
+}
+
+// openNotify makes a run's socket: the run's user may write to it, nobody else.
+func (s *shim) openNotify(r *run) error {
+	if s.notify.name == "" {
+		if err := s.notify.open(s.dir, s.uid, s.settings.runtimeDir); err != nil {
+			return err
+		}
+	}
+	r.notifyNo = s.notify.next
+	s.notify.next++
+	path := s.notify.path(r.notifyNo)
+	fail := func(verb string, err error) error { return &PathError{verb + " the notify socket", path, err} }
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return fail("make", err)
+	}
+	r.notify = fd
+	if err := syscall.Unlink(path); err != nil && err != syscall.ENOENT {
+		return fail("remove an old one in place of", err)
+	}
+	old := syscall.Umask(0o177)
+	err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
+	syscall.Umask(old)
+	if err != nil {
+		return fail("bind", err)
+	}
+	if r.spec.uid != s.uid {
+		if err := syscall.Lchown(path, r.spec.uid, r.spec.gid); err != nil {
+			return fail("give away", err)
+		}
+	}
+	if err := s.watchFd(fd, watchNotify, r, epollIn); err != nil {
+		return fail("watch", err)
+	}
+	return nil
+}
+
+// closeNotify removes a run's socket.
+func (s *shim) closeNotify(r *run) {
+	if r.notify < 0 {
+		return
+	}
+	s.drop(&r.notify)
+	path := s.notify.path(r.notifyNo)
+	if err := syscall.Unlink(path); err != nil && err != syscall.ENOENT {
+		complain((&PathError{"remove", path, err}).Error())
+	}
+}
+
+// remove takes the directory away when the shim ends.
+func (d *notifyDir) remove() {
+	if d.name == "" {
+		return
+	}
+	if err := syscall.Rmdir(d.name); err != nil && err != syscall.ENOENT {
+		complain((&PathError{"remove", d.name, err}).Error())
+	}
+}
+
+// notified reads what a run has said.
+func (s *shim) notified(r *run) {
+	if s.readNotify(r) && r.st.State == Running && !r.zombie {
+		s.writeStatus(r, false)
+		s.bell(BellReady, r)
+	}
+}
+
+// drainNotify hears the last words of a run that ends.
+func (s *shim) drainNotify(r *run) {
+	if r.notify >= 0 {
+		s.readNotify(r)
+		s.closeNotify(r)
+	}
+}
+
+// readNotify reports whether the run has become ready.
+func (s *shim) readNotify(r *run) bool {
+	was := r.st.Ready
+	var buf [1024]byte
+	for {
+		n, _, e := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(r.notify), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), syscall.MSG_DONTWAIT, 0, 0)
+		if e != 0 {
+			return r.st.Ready && !was
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			line, more, _ := bytes.Cut(rest, []byte{'\n'})
+			if string(line) == "READY=1" {
+				r.st.Ready = true
+			}
+			rest = more
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package shim
+
+// run is one run that the shim knows: from its spawn until it has been seen.
+type run struct {
+	dir string // relative to the task's, which is our working directory
+	st  Status
+	pad int // the longest contents that its status files have had
+
+	hs    int    // our end of the handshake, -1 when it is over
+	said  said   // what the exec step has said
+	words []byte // its sentence, or what its runtime said when it died
+
+	piped   bool
+	spec    logSpec
+	streams [2]stream
+
+	notify   int // its $NOTIFY_SOCKET, -1 if there is none
+	notifyNo int // which makes its name
+
+	zombie  bool // the main process has exited; end says how
+	end     waitInfo
+	killing bool // nothing of it is to live
+	rough   bool // what is left of its session has had TERM and its second: KILL
+	killAt  int64
+	later   []int // signals that wait until the command runs
+
+	orphans int  // children of ours that are descendants of it
+	seen    bool // to be forgotten when nothing of it lives
+}
+
+type said uint8
+
+const (
+	saidNothing said = iota
+	saidReady        // R: execve is next
+	saidError        // E: a sentence
+)
+
+// live reports whether the run has a main process that has not exited.
+func (r *run) live() bool { return r.st.State != Ended && !r.zombie }
+
+// forget removes a run of which nothing lives.
+func (s *shim) forget(r *run) {
+	s.closeLogs(r)
+	delete(s.runs, r.dir)
+}
+
+// without returns list less r; the order does not matter.
+func without(list []*run, r *run) []*run {
+	for i, x := range list {
+		if x == r {
+			last := len(list) - 1
+			list[i] = list[last]
+			list[last] = nil
+			return list[:last]
+		}
+	}
+	return list
+}

@@ -1,0 +1,199 @@
+package shim
+
+import (
+	"syscall"
+)
+
+// orphan is a child that we did not fork: a descendant of a run whose parent
+// has died. We are the subreaper, so everything of the task is below us.
+type orphan struct {
+	start uint64
+	run   *run // nil: only the task is known
+}
+
+// graceOfSession is what remains of a session after TERM when its main process
+// has exited, before KILL.
+const graceOfSession = int64(1_000_000_000)
+
+// adopt takes up the children that we have been given since it was last called.
+func (s *shim) adopt() {
+	if !s.lookAtChildren() {
+		return
+	}
+	for _, pid := range s.tree.list {
+		if _, known := s.orphans[pid]; known || s.mains[pid] != nil || pid == s.brain.pid {
+			continue
+		}
+		st, err := ReadStat(pid)
+		if err != nil || st.Dead() {
+			continue
+		}
+		r := s.ownerOf(&st)
+		if r != nil {
+			r.orphans++
+		}
+		s.orphans[pid] = orphan{st.Start, r}
+	}
+}
+
+// ownerOf finds the run of an orphan: by its session, or by the environment
+// that the run's main process was given.
+func (s *shim) ownerOf(st *Stat) *run {
+	if r := s.mains[st.Sid]; r != nil {
+		return r
+	}
+	var space [512]byte
+	if dir := runOfEnviron(st.Pid, space[:0]); dir != nil {
+		return s.runs[string(dir)]
+	}
+	return nil
+}
+
+// sweep looks at the session of a run whose main process has exited: empty, and
+// the run is finished; otherwise what is in it gets TERM, and one second later
+// KILL, until it is empty. The zombie keeps the session's number ours.
+func (s *shim) sweep(r *run) {
+	sig := syscall.Signal(0)
+	switch {
+	case r.killing || r.rough:
+		sig = syscall.SIGKILL
+	case r.killAt == never:
+		sig = syscall.SIGTERM
+	}
+	s.adopt()
+	left := 0
+	for pid := range s.orphans {
+		s.tree.walk(pid, func(st *Stat) {
+			if st.Sid != r.st.Pid {
+				return
+			}
+			left++
+			send(st, sig)
+			s.nudge(st.Pid)
+		})
+	}
+	switch {
+	case left == 0:
+		s.finish(r)
+	case sig == syscall.SIGTERM:
+		r.killAt = BootTime() + graceOfSession
+	}
+}
+
+// send delivers a signal to a process that has just been seen, and wakes it if
+// it is stopped and the signal means to end it.
+func send(st *Stat, sig syscall.Signal) {
+	if sig == 0 {
+		return
+	}
+	// The only possible errors: it has gone, or (as an ordinary user) it has
+	// become another user's, whom we may not signal.
+	_ = syscall.Kill(st.Pid, sig)
+	if st.State == 'T' && endsByDefault(sig) {
+		_ = syscall.Kill(st.Pid, syscall.SIGCONT)
+	}
+}
+
+// endsByDefault reports whether a signal is one that a stopped process should
+// be woken for.
+func endsByDefault(sig syscall.Signal) bool {
+	switch sig {
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT:
+		return true
+	}
+	return false
+}
+
+// nudge makes the death of a process wake us that is not a child of ours and
+// whose parent may live on. Without pidfds (before kernel 5.3) its end is
+// noticed at the next end of a child.
+func (s *shim) nudge(pid int) {
+	if _, ours := s.orphans[pid]; ours {
+		return
+	}
+	if _, known := s.nudges[pid]; known {
+		return
+	}
+	fd, err := call(sysPidfdOpen, uintptr(pid), 0, 0, 0, 0)
+	if err != nil {
+		return
+	}
+	if s.watchFd(fd, watchNudge, nil, epollIn) != nil {
+		closeFd(fd)
+		return
+	}
+	s.nudges[pid] = fd
+}
+
+func (s *shim) nudged(fd int) {
+	for pid, x := range s.nudges {
+		if x == fd {
+			delete(s.nudges, pid)
+			break
+		}
+	}
+	s.drop(&fd)
+	s.stir = true
+}
+
+// lookAgain is called after children have gone.
+func (s *shim) lookAgain() {
+	for i := 0; i < len(s.sweeping); {
+		r := s.sweeping[i]
+		s.sweep(r)
+		if i < len(s.sweeping) && s.sweeping[i] == r {
+			i++
+		}
+	}
+	if len(s.leaving) > 0 || s.clearing {
+		s.adopt()
+	}
+	for i := 0; i < len(s.leaving); {
+		r := s.leaving[i]
+		if r.orphans == 0 {
+			s.emptied(r)
+			continue
+		}
+		if r.killing {
+			s.signalStrays(r, syscall.SIGKILL)
+		}
+		i++
+	}
+	if s.clearing {
+		s.clearMore()
+	}
+	s.shutdownDone()
+}
+
+// emptied: the descendants that an ended run had left behind are gone.
+func (s *shim) emptied(r *run) {
+	s.leaving = without(s.leaving, r)
+	r.st.Left = 0
+	s.closeLogs(r)
+	s.writeStatus(r, true)
+	s.bell(BellEmptied, r)
+	if r.seen {
+		s.forget(r)
+	}
+}
+
+// countStrays counts the descendants of a run that live in sessions of their
+// own.
+func (s *shim) countStrays(r *run) int {
+	n := 0
+	for pid, o := range s.orphans {
+		if o.run == r {
+			s.tree.walk(pid, func(*Stat) { n++ })
+		}
+	}
+	return n
+}
+
+// signalStrays signals the orphans of a run and everything below them.
+func (s *shim) signalStrays(r *run, sig syscall.Signal) {
+	for pid, o := range s.orphans {
+		if o.run == r {
+			s.tree.walk(pid, func(st *Stat) { send(st, sig) })
+		}
+	}
+}

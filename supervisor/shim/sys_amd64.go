@@ -1,0 +1,7 @@
+package shim
+
+const (
+	sysRenameat2  = 316
+	sysNewfstatat = 262
+	sysEpollPwait = 281
+)
