@@ -68,6 +68,9 @@ func (b *brain) prepare(id task.RunID) {
 	switch {
 	case err == nil:
 		b.requests = append(b.requests, request{client.Spawn(id), "spawn", id})
+		if len(b.requests) >= atOnce {
+			b.takeOff()
+		}
 	case noRoom(err):
 		b.unspawned[id] = true
 		b.becomeFull(err)
@@ -87,8 +90,18 @@ func (b *brain) spawnForked() {
 	}
 }
 
-// send asks the shim for all that is queued, with one write.
-func (b *brain) send() error {
+// atOnce is how many requests gather before they go out. Waiting for more
+// would leave the shim idle while specs are being written.
+const atOnce = 8
+
+// flight is requests on their way to the shim.
+type flight struct {
+	requests []request
+	wait     func() []error
+}
+
+// takeOff sends what is queued with one write, and does not wait for answers.
+func (b *brain) takeOff() {
 	for len(b.requests) > 0 {
 		n := len(b.requests)
 		if b.Crash != nil {
@@ -99,16 +112,25 @@ func (b *brain) send() error {
 			batch[i] = r.Request
 		}
 		b.point("before asking to " + b.requests[0].kind)
-		errs := b.shim.Batch(batch...)
+		b.flights = append(b.flights, flight{b.requests[:n], b.shim.Begin(batch...)})
 		b.point("after asking to " + b.requests[0].kind)
-		for i, err := range errs {
-			if err := b.answered(b.requests[i], err); err != nil {
-				return err
-			}
-		}
 		b.requests = b.requests[n:]
 	}
 	b.requests = nil
+}
+
+// send asks the shim for all that is queued, and waits for its answers.
+func (b *brain) send() error {
+	b.takeOff()
+	flights := b.flights
+	b.flights = nil
+	for _, f := range flights {
+		for i, err := range f.wait() {
+			if err := b.answered(f.requests[i], err); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

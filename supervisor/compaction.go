@@ -7,30 +7,30 @@ import (
 	"github.com/dewarhq/dewar/supervisor/machine"
 )
 
-// A journal is compacted when it has grown by this much, and by at least as much as
-// the snapshot that it begins with is large: to write a large one often would
-// cost more than it saves.
-const (
-	growthRecords = 4096
-	growthBytes   = 1 << 20
-)
+// growth is how many bytes a journal grows by before it is made short again,
+// even if its records are few.
+const growth = 1 << 20
 
-// compaction is when to compact next.
+// compaction is what a journal was after its last one. It is due again when
+// the journal has grown enough, and by no less than that was: to write a large
+// snapshot often would cost more than it saves.
 type compaction struct {
-	records int   // of the journal after its last compaction
-	bytes   int64 // likewise
-	never   bool  // it holds records that we do not understand
+	records int
+	bytes   int64
 }
 
-func (c *compaction) due(j *journal.Journal) bool {
+func (c *compaction) due(j *journal.Journal, after int) bool {
+	if after == 0 {
+		after = DefaultCompactAfter
+	}
 	records, bytes := j.Records()-c.records, j.Size()-c.bytes
-	return !c.never && bytes > c.bytes && (records > growthRecords || bytes > growthBytes)
+	return bytes > c.bytes && (records > after || bytes > growth)
 }
 
 // compactIfDue makes the journal short again. Where that is not possible, the long one
 // serves as well: it is tried again when the journal has grown further.
 func (b *brain) compactIfDue() {
-	if !b.compact.due(b.journal) {
+	if !b.compact.due(b.journal, b.CompactAfter) {
 		return
 	}
 	at := now()

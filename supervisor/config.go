@@ -20,6 +20,10 @@ type Config struct {
 	Lang, TZ    string    // of processes; empty: not set
 	Log         io.Writer // sentences about ourselves, one a line; nil: none
 
+	// CompactAfter is how many records the journal may grow by before it is
+	// made short again; 0: DefaultCompactAfter.
+	CompactAfter int
+
 	// Crash, if it is not nil, is called just before and just after each
 	// write to the journal and each request to the shim.
 	Crash func(point string)
@@ -28,6 +32,10 @@ type Config struct {
 // Patience is how long a brain waits for another to let go of the task's
 // lock, and for a shim to begin or to end.
 const Patience = 5 * time.Second
+
+// DefaultCompactAfter is how many records a journal grows by before it is made
+// short again.
+const DefaultCompactAfter = 4096
 
 // ErrHeld says that another brain drives the task.
 var ErrHeld = errors.New("another brain drives this task")

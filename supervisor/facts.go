@@ -54,7 +54,11 @@ func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 		b.fact(id, machine.Ready{RunID: id})
 	}
 	if s.State == shim.Ended {
-		b.judge(b.exit(id, s))
+		ended := b.machine.Judge(now(), b.exit(id, s))
+		if ended.State == machine.RunFailed && s.Error == "" && !b.full {
+			ended.Tail = b.tail(id, s)
+		}
+		b.fact(id, ended)
 	}
 }
 
@@ -68,6 +72,8 @@ func (b *brain) exit(id task.RunID, s shim.Status) machine.Exit {
 		Left:    s.Left,
 	}
 	switch {
+	case s.Error != "" && len(s.Signals) > 0: // what kept it from starting was most likely that
+		e.Unspawned = true
 	case s.Error != "" && saysNoRoom(s.Error):
 		e.Lost = "there was no room to start it: " + s.Error
 		b.becomeFull(errors.New(s.Error))
@@ -77,9 +83,6 @@ func (b *brain) exit(id task.RunID, s shim.Status) machine.Exit {
 		e.Signal, e.Core = s.Signal, s.Core
 	default:
 		e.Exit = &s.Exit
-	}
-	if failed := s.Error == "" && s.Exit != 0; failed && !b.full {
-		e.Tail = b.tail(id, s)
 	}
 	return e
 }

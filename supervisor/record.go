@@ -64,7 +64,7 @@ func (b *brain) recordFacts() (bool, error) {
 func (b *brain) recorded(fact machine.Record) {
 	switch f := fact.(type) {
 	case machine.TakenUp:
-		b.taken = true
+		b.taken, b.rebooted = true, false
 	case machine.Ended:
 		delete(b.unspawned, f.RunID)
 		if f.Left == 0 {

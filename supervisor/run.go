@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,6 +111,9 @@ func (b *brain) open() error {
 // frameHead is what a record of the journal takes beside its payload.
 const frameHead = 8
 
+// snapshotHead begins the records to which a journal was compacted.
+var snapshotHead = []byte(`{"type":"snapshot`)
+
 // replay opens the journal and folds it into the machine.
 func (b *brain) replay() error {
 	b.machine = machine.New(b.launch.Task)
@@ -120,6 +124,9 @@ func (b *brain) replay() error {
 			return refused
 		}
 		offset += frameHead + int64(len(payload))
+		if bytes.HasPrefix(payload, snapshotHead) {
+			b.compact.records, b.compact.bytes = b.compact.records+1, offset
+		}
 		return nil
 	})
 	var damaged *journal.Damaged

@@ -39,6 +39,7 @@ type brain struct {
 	pending   map[task.RunID]bool // runs that these are about
 	unspawned map[task.RunID]bool // their forking is recorded, but there was no room for more
 	requests  []request           // to be sent to the shim
+	flights   []flight            // sent, and not yet answered
 	full      bool                // the disk is full
 	retry     *time.Timer         // runs only while it is
 
@@ -55,7 +56,7 @@ var errShimGone = errors.New("the shim has gone")
 // drive recovers, then runs the loop, until the task is finished (nil), ctx is
 // done, or an error stops it; errShimGone is one.
 func (b *brain) drive(ctx context.Context, g client.Greeting) error {
-	b.helloed, b.requests, b.clearing, b.cleared = false, nil, false, false
+	b.helloed, b.requests, b.flights, b.clearing, b.cleared = false, nil, nil, false, false
 	if over(b.machine.Phase()) {
 		return b.end()
 	}
@@ -163,7 +164,7 @@ func (b *brain) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !more && len(b.requests) == 0 {
+		if !more && len(b.requests)+len(b.flights) == 0 {
 			b.compactIfDue()
 			return nil
 		}

@@ -1,0 +1,158 @@
+package supervisor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dewarhq/dewar/supervisor/control"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+)
+
+// quarantined is a task with one running process whose files were hurt.
+func quarantined(t *testing.T, hurt func(dir task.Dir)) (*world, shim.Status) {
+	t.Helper()
+	w := newWorld(t, tasks(sh("web", "exec sleep 1000")))
+	w.start()
+	w.untilStarted("web")
+	s, err := client.ReadStatus(w.dir, task.RunID{Process: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hurt(w.dir)
+	w.kill9(w.dir.Lock())
+	return w, s
+}
+
+func flip(t *testing.T, path string, at int64) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[at] ^= 0x40
+	if err := os.WriteFile(path, content, 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	for name, c := range map[string]struct {
+		hurt func(dir task.Dir)
+		says string
+	}{
+		"a flipped bit":       {func(dir task.Dir) { flip(t, dir.Journal(), 20) }, "damaged at offset 0"},
+		"an impossible fact":  {func(dir task.Dir) { rewriteBoot(t, dir, ""); repeat(t, dir) }, "at offset "},
+		"an empty task.json":  {func(dir task.Dir) { os.Truncate(dir.TaskJSON(), 0) }, "nothing in it"},
+		"a garbled task.json": {func(dir task.Dir) { flip(t, dir.TaskJSON(), 0) }, "read the launched task"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, run := quarantined(t, c.hurt)
+			var status control.Status
+			w.until("the task is in quarantine", func() bool {
+				answer := w.ask(control.PathStatus, "", 200)
+				if err := json.Unmarshal([]byte(answer), &status); err != nil {
+					t.Fatal(err)
+				}
+				return status.Quarantine != ""
+			})
+			if !strings.Contains(status.Quarantine, c.says) || status.State != nil {
+				t.Errorf("quarantine: %q, state %v", status.Quarantine, status.State)
+			}
+			w.ask(control.PathStop, `{"process":"web"}`, 409)
+			if !shim.Alive(run.Pid, run.Start) {
+				t.Error("the quarantine has ended the process")
+			}
+			w.kill9(w.dir.Lock()) // the next brain finds the same
+			w.ask(control.PathKill, `{"grace":"10s","reason":"enough"}`, 200)
+			finished := w.lastRecords()
+			if shim.Alive(run.Pid, run.Start) {
+				t.Error("the task is killed, and its process lives")
+			}
+			if f, ok := finished.(machine.Finished); !ok || f.State != machine.Killed || !strings.Contains(f.Reason, c.says) || !strings.Contains(f.Reason, "enough") {
+				t.Errorf("the last record is %+v", finished)
+			}
+			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// lastRecords waits for the end of a task in quarantine, and for its shim's.
+func (w *world) lastRecords() machine.Record {
+	w.Helper()
+	w.until("its end is written", func() bool {
+		entries := w.entries()
+		if len(entries) == 0 {
+			return false
+		}
+		_, ok := entries[len(entries)-1].Record.(machine.Finished)
+		return ok
+	})
+	w.until("the shim has gone", func() bool { pid, err := shim.Holder(w.dir.ShimLock()); return err == nil && pid == 0 })
+	entries := w.entries()
+	return entries[len(entries)-1].Record
+}
+
+// repeat appends the journal's last record to it once more.
+func repeat(t *testing.T, dir task.Dir) {
+	t.Helper()
+	content, err := os.ReadFile(dir.Journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last []byte
+	for rest := content; len(rest) > 8; {
+		n := 8 + int(rest[0])<<24 + int(rest[1])<<16 + int(rest[2])<<8 + int(rest[3])
+		last, rest = rest[:n], rest[n:]
+	}
+	if err := os.WriteFile(dir.Journal(), append(bytes.Clone(content), last...), 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A brain that dies in the middle of a quarantine's end leaves no moment at
+// which the task looks like one that is to be started.
+func TestQuarantineDiesAtEveryPoint(t *testing.T) {
+	for point := 1; point <= 12; point++ {
+		t.Run(fmt.Sprint(point), func(t *testing.T) {
+			dir := t.TempDir()
+			w := newWorld(t, tasks(sh("web", tell+"exec sleep 1000")), "CRASH_AT="+fmt.Sprint(point), "CRASHED="+dir+"/crashed")
+			w.write(dir+"/crashed", "") // not yet
+			w.start()
+			w.untilStarted("web")
+			flip(t, w.dir.Journal(), 20)
+			if err := os.Remove(dir + "/crashed"); err != nil {
+				t.Fatal(err)
+			}
+			w.write(w.dir.Shutdown(), "grace=0\x00")
+			w.kill9(w.dir.Lock())
+			w.lastRecords()
+			if ran := w.text("ran"); ran != "web/0\n" {
+				t.Errorf("what ran: %q", ran)
+			}
+			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestNoTask(t *testing.T) {
+	dir := task.Dir(t.TempDir())
+	err := Run(t.Context(), Config{Dir: dir, ShimBinary: "/x", BrainBinary: "/y"})
+	if want := "is no task's directory"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want that it %s", err, want)
+	}
+	if _, err := os.Lstat(dir.Journal()); !os.IsNotExist(err) {
+		t.Errorf("a journal was made: %v", err)
+	}
+}
