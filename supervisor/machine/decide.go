@@ -231,7 +231,7 @@ func (m *Machine) Outstanding() []Act {
 		return []Act{End{}}
 	}
 	var acts []Act
-	for i := range m.procs {
+	for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
 		acts = m.procs[i].outstanding(acts)
 	}
 	if m.Clearing {
@@ -240,25 +240,32 @@ func (m *Machine) Outstanding() []Act {
 	return acts
 }
 
-func (p *process) outstanding(acts []Act) []Act {
-	if run := p.live(); run != nil && !p.oldBoot {
-		id := p.id(run)
-		if run.State == Forked && run.Stop == nil && run.Kill == "" {
-			acts = append(acts, Spawn{id})
-		}
-		for _, sent := range run.Signals {
-			for n := 1; n <= sent.Times; n++ {
-				if run.Stop == nil || run.Stop.Signal != sent.Signal || run.Stop.Nth != n {
-					acts = append(acts, Signal{id, sent.Signal, p.def.StopTo, n})
-				}
+// outstandingOf is what may still have to be done to a live run. A kill makes
+// signals pointless.
+func (p *process) outstandingOf(run *Run, acts []Act) []Act {
+	id := p.id(run)
+	if run.Kill != "" {
+		return append(acts, Kill{id})
+	}
+	if run.State == Forked && run.Stop == nil {
+		acts = append(acts, Spawn{id})
+	}
+	for _, sent := range run.Signals {
+		for n := 1; n <= sent.Times; n++ {
+			if run.Stop == nil || run.Stop.Signal != sent.Signal || run.Stop.Nth != n {
+				acts = append(acts, Signal{id, sent.Signal, p.def.StopTo, n})
 			}
 		}
-		if run.Stop != nil {
-			acts = append(acts, Stop{id, run.Stop.Signal, p.def.StopTo, run.Stop.Nth})
-		}
-		if run.Kill != "" {
-			acts = append(acts, Kill{id})
-		}
+	}
+	if run.Stop != nil {
+		acts = append(acts, Stop{id, run.Stop.Signal, p.def.StopTo, run.Stop.Nth})
+	}
+	return acts
+}
+
+func (p *process) outstanding(acts []Act) []Act {
+	if run := p.live(); run != nil && !p.oldBoot {
+		acts = p.outstandingOf(run, acts)
 	}
 	for _, left := range p.strays {
 		if left.LeftKill != "" {

@@ -22,6 +22,7 @@ type Machine struct {
 	plans [2]plan // ordinary, final
 	wakes timers  // when a run, or what one left behind, is stopped or killed for its time being up
 	stops set     // processes of which something is to be told to stop now
+	alive set     // processes of which something lives
 }
 
 // head is what is folded of the task as a whole; a Snapshot carries it.
@@ -54,6 +55,7 @@ func New(t task.Task) *Machine {
 		index: make(map[string]int, n),
 		wakes: newTimers(n),
 		stops: newSet(n),
+		alive: newSet(n),
 	}
 	for i := range m.plans {
 		m.plans[i] = newPlan(n)
@@ -114,7 +116,7 @@ func (m *Machine) SetFull(full bool) { m.full = full }
 // Live are the runs that have not ended.
 func (m *Machine) Live() []task.RunID {
 	var ids []task.RunID
-	for i := range m.procs {
+	for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
 		if run := m.procs[i].live(); run != nil {
 			ids = append(ids, m.procs[i].id(run))
 		}
@@ -125,7 +127,7 @@ func (m *Machine) Live() []task.RunID {
 // Strays are the ended runs that have left descendants which live on.
 func (m *Machine) Strays() []task.RunID {
 	var ids []task.RunID
-	for i := range m.procs {
+	for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
 		for _, run := range m.procs[i].strays {
 			ids = append(ids, m.procs[i].id(run))
 		}

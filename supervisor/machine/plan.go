@@ -163,6 +163,7 @@ func (m *Machine) restand(i int) {
 	}
 	m.wakes.set(i, is.wake)
 	m.stops.put(i, is.stop)
+	m.alive.put(i, is.alive)
 }
 
 func count(n *int, was, is bool) {

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dewarhq/dewar/task"
@@ -70,13 +71,19 @@ func (m *Machine) completeReason() string {
 	switch {
 	case pl.size == 0:
 		return "there is no ordinary process"
+	case !m.waitsForAny():
+		return "there is no process to wait for: all are ephemeral"
 	case pl.failed == 0:
 		return "every process has finished"
 	case m.task.MaxFailures <= 0:
-		return "every process has finished or failed, and failures do not count (max_failures of the task is 0): " + m.failedNames()
+		return "every process has finished or failed, and failures do not count, for max_failures of the task is 0: " + m.failedNames()
 	}
-	return fmt.Sprintf("every process has finished or failed, and %d failed of which max_failures of the task bears %d: %s",
-		pl.failed, m.task.MaxFailures-1, m.failedNames())
+	return fmt.Sprintf("every process has finished, but for fewer failures than max_failures of the task, which is %d: %s",
+		m.task.MaxFailures, m.failedNames())
+}
+
+func (m *Machine) waitsForAny() bool {
+	return slices.ContainsFunc(m.procs, func(p process) bool { return !p.def.Final && !p.def.Ephemeral })
 }
 
 // stuckNames says what each process that cannot go on waits for.

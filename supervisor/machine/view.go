@@ -83,9 +83,9 @@ func (m *Machine) nextStart(p *process) int64 {
 func (m *Machine) gate(pl *plan) string {
 	switch {
 	case m.full:
-		return "the disk is full: nothing is started until there is room"
+		return "is not started while the disk is full"
 	case m.room(pl) == 0:
-		return fmt.Sprintf("waits for one of the %d processes that run to end: max_concurrency is %d", pl.live, m.task.MaxConcurrency)
+		return fmt.Sprintf("waits for a place: max_concurrency is %d, and %d run", m.task.MaxConcurrency, pl.live)
 	}
 	return ""
 }
@@ -96,7 +96,7 @@ func (m *Machine) waits(p *process, now int64, gates [2]string) []string {
 	case p.live() != nil || p.over != "" || m.terminal() || m.Stage == "":
 		return nil
 	case !m.current(p) && !p.def.Final:
-		return []string{"the task is ending: nothing ordinary is started"}
+		return []string{"is not started any more: the task is ending"}
 	case !m.current(p):
 		return []string{"is final: starts when all ordinary processes have ended"}
 	case p.heldBy != "":

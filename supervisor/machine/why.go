@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,9 +147,13 @@ func (w *why) process(i int) {
 	for _, cause := range w.m.waits(p, w.now, w.gates) {
 		w.say("%s %s", name, cause+w.floor(p, cause))
 	}
-	if p.over == "" {
-		w.predecessors(p)
+	if p.over != "" {
+		return
 	}
+	if w.m.terminal() && p.unmet > 0 {
+		w.say("%s waited %s", name, strings.Join(w.m.unmetEdges(p), " and "))
+	}
+	w.predecessors(p)
 }
 
 func (p *process) overSaid() string {
@@ -176,7 +181,11 @@ func (w *why) stopped(p *process, run *Run) string {
 		return fmt.Sprintf("; it is being killed (%s)", run.Kill)
 	case run.Stop != nil:
 		s := fmt.Sprintf("; it was told to stop with SIG%s (%s)", run.Stop.Signal, run.Stop.Cause)
-		if left := time.Duration(run.Stop.By - w.now); left > 0 {
+		by := run.Stop.By
+		if w.m.Stage != Active {
+			by = min(by, w.m.Budget)
+		}
+		if left := time.Duration(by - w.now); left > 0 {
 			s += fmt.Sprintf(" and is killed in %s", short(left))
 		}
 		return s
@@ -188,13 +197,23 @@ func (w *why) stopped(p *process, run *Run) string {
 	return ""
 }
 
-// above names those whose end a process waits for on the way down.
+// above names those whose end a process waits for on the way down, through
+// those that have ended themselves.
 func (w *why) above(p *process) string {
 	var names []string
-	for _, e := range p.out {
-		if to := &w.m.procs[e.to]; to.up && len(names) < mostNames {
+	seen, todo := make(map[int]bool), slices.Clone(p.out)
+	for len(todo) > 0 && len(names) < mostNames {
+		e := todo[0]
+		to := &w.m.procs[e.to]
+		todo = todo[1:]
+		if seen[e.to] || !to.up {
+			continue
+		}
+		seen[e.to] = true
+		if to.alive() {
 			names = append(names, named(to.def.Name))
 		}
+		todo = append(todo, to.out...)
 	}
 	if len(names) == 1 {
 		return names[0] + " has"
