@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/dewarhq/dewar/test/host"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "stamp" {
+		exitOn(stamp(os.Args[2]))
+		return
+	}
+	bin := flag.String("bin", "bin", "directory of Dewar's programs")
+	times := flag.Int("n", 10, "repetitions of each measurement")
+	quick := flag.Bool("quick", false, "one repetition and short waits: shows that it works, measures little")
+	only := flag.String("only", "", "only work whose name matches")
+	jsonFile := flag.String("json", "", "write the results there too")
+	flag.Parse()
+	exitOn(measure(*bin, *times, *quick, *only, *jsonFile))
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(bin string, times int, quick bool, only, jsonFile string) (err error) {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	place, err := os.MkdirTemp("", "dewar-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(place)) }()
+	b, err := newBench(bin, place, times, quick)
+	if err != nil {
+		return err
+	}
+	report := Report{Host: host.Look(), Begun: time.Now().UTC()}
+	for _, work := range works {
+		if !wanted.MatchString(work.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s …\n", work.name)
+		rows, err := work.measure(b)
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", work.name, err)
+		}
+		report.add(work.name, rows)
+	}
+	report.Host.LoadAfter = host.LoadAverage()
+	report.print(os.Stdout)
+	if jsonFile != "" {
+		return report.write(jsonFile)
+	}
+	return nil
+}
+
+// bench is what the measurements share.
+type bench struct {
+	bin   string // directory of Dewar's programs
+	self  string // this program, as a payload
+	place string // for files
+	mark  string // NAME=value in the environment of all that we start
+	times int
+	quick bool
+	next  int
+}
+
+func newBench(bin, place string, times int, quick bool) (*bench, error) {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"dewar", "dewar-executor", "dewar-shim"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			return nil, fmt.Errorf("find Dewar's programs (make builds them): %w", err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if quick {
+		times = 1
+	}
+	return &bench{
+		bin: bin, self: self, place: place, times: times, quick: quick,
+		mark: fmt.Sprintf("DEWAR_BENCH=%d", os.Getpid()),
+	}, nil
+}
+
+// dir is a new directory with a short name.
+func (b *bench) dir() (string, error) {
+	b.next++
+	dir := filepath.Join(b.place, fmt.Sprint(b.next))
+	return dir, os.Mkdir(dir, 0o755)
+}
+
+// settle is how long memory is given to come to rest.
+func (b *bench) settle() time.Duration {
+	if b.quick {
+		return 200 * time.Millisecond
+	}
+	return 5 * time.Second
+}
+
+// stamp writes the present to file, at once and whole.
+func stamp(file string) error {
+	now := time.Now().UnixNano()
+	temporary := file + ".new"
+	if err := os.WriteFile(temporary, fmt.Append(nil, now), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, file)
+}

@@ -1,0 +1,60 @@
+package main
+
+import "fmt"
+
+// promise is what one row of ours has to reach.
+type promise struct {
+	most   float64 // in the row's unit; 0 with ratio
+	least  float64
+	ratio  float64 // at most that many times the row of the peer named in than
+	than   string
+	zero   bool // exactly nothing
+	thermo string
+}
+
+// promises are by work and row. Thermos' figures stand beside them.
+var promises = map[string]map[string]promise{
+	"start, first exec":                   {ours: {most: 40, thermo: "240"}},
+	"100 × true in sequence":              {ours: {ratio: 2.5, than: "bash", thermo: "69000"}},
+	"50 × true in parallel":               {ours: {ratio: 2.5, than: "bash", thermo: "3500"}},
+	"1,000 processes, max_concurrency 64": {ours: {least: 400}},
+	"memory, 1 sleeping process":          {ours: {most: 12, thermo: "31"}, "shim": {most: 2.2}, "shim, own": {most: 0.8}},
+	"memory, 10 sleeping processes":       {ours: {most: 12, thermo: "68"}, "shim": {most: 2.2}, "shim, own": {most: 0.8}},
+	"memory, 50 sleeping processes":       {ours: {most: 14, thermo: "230"}, "shim": {most: 2.2}, "shim, own": {most: 1.2}},
+	"idle, 50 sleeping processes": {
+		"dewar, CPU over 30 s":            {zero: true, thermo: "60"},
+		"shim, context switches in 10 s":  {zero: true},
+		"brain, context switches in 10 s": {most: 1},
+	},
+	"reopening a journal of 100,000 records":             {ours: {most: 300, thermo: "35000"}},
+	"taking up 200 live processes after a crash of ours": {ours: {most: 250}},
+}
+
+// ours is the row's name for Dewar as a whole.
+const ours = "dewar"
+
+// judge says what was promised for a row and whether it was kept. rows are the
+// medians of the same work.
+func judge(work, by string, median float64, rows map[string]float64) (goal string, kept *bool, thermos string) {
+	p, ok := promises[work][by]
+	if !ok {
+		return "", nil, ""
+	}
+	var good bool
+	switch {
+	case p.zero:
+		goal, good = "0", median == 0
+	case p.least > 0:
+		goal, good = fmt.Sprintf("≥ %g", p.least), median >= p.least
+	case p.ratio > 0:
+		base, ok := rows[p.than]
+		goal = fmt.Sprintf("≤ %g × %s", p.ratio, p.than)
+		if !ok {
+			return goal, nil, p.thermo
+		}
+		good = median <= p.ratio*base
+	default:
+		goal, good = fmt.Sprintf("≤ %g", p.most), median <= p.most
+	}
+	return goal, &good, p.thermo
+}
