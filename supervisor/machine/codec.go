@@ -95,12 +95,17 @@ func decodeAny(payload []byte) (Entry, error) {
 	return e, nil
 }
 
-// Replay decodes a payload, checks that its number follows, and applies it.
+// Replay decodes a payload and folds it, see Fold.
 func (m *Machine) Replay(payload []byte) error {
 	e, err := Decode(payload)
 	if err != nil {
 		return err
 	}
+	return m.Fold(e)
+}
+
+// Fold checks that an entry's number follows, and applies its record.
+func (m *Machine) Fold(e Entry) error {
 	due := m.Seq() + 1
 	switch r := e.Record.(type) {
 	case Snapshot:
