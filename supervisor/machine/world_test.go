@@ -1,0 +1,444 @@
+package machine
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/dewarhq/dewar/task"
+)
+
+// world is the kernel, the shim and the people around a machine: it performs
+// the acts, lets things happen, and checks what must always hold.
+type world struct {
+	t    *rapid.T
+	task task.Task
+	m    *Machine
+	now  int64
+	boot int
+
+	journal [][]byte // since the last compaction
+	entries []Entry  // all
+	points  []point  // after each of them
+
+	live    map[task.RunID]*actual
+	strays  map[task.RunID]bool
+	proven  bool // nothing has lived since the last clear
+	runs    map[string]int
+	settled Cleaning
+}
+
+// actual is a run that really lives, or is about to.
+type actual struct {
+	spawned   bool
+	delivered []int
+}
+
+// point is where the machine stood after a record.
+type point struct {
+	state  State
+	at     Instant
+	decide []Decision
+}
+
+func newWorld(t *rapid.T, def task.Task) *world {
+	w := &world{
+		t: t, task: def, m: New(def), now: int64(draw(t, "boot time", 1, 100)) * 1e9, proven: true,
+		live: make(map[task.RunID]*actual), strays: make(map[task.RunID]bool), runs: make(map[string]int),
+	}
+	w.write(Created{ID: "id", Name: "t", Format: 1})
+	w.write(TakenUp{Pid: 1, Version: "v", BootID: w.bootID()})
+	return w
+}
+
+func (w *world) bootID() string { return fmt.Sprint("boot", w.boot) }
+
+func (w *world) instant() Instant { return Instant{Boot: w.now, Wall: w.now + 1753e15} }
+
+// write puts a record into the journal and folds it.
+func (w *world) write(r Record) {
+	payload := Encode(w.m.Seq()+1, w.instant(), r)
+	if err := w.m.Apply(w.instant(), r); err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	w.journal = append(w.journal, payload)
+	w.entries = append(w.entries, Entry{w.m.Seq(), w.instant(), r})
+	w.check(r)
+	w.points = append(w.points, point{w.m.State(), w.instant(), w.m.Decide(w.instant())})
+}
+
+// check is what a record must not do, judged by the world alone.
+func (w *world) check(r Record) {
+	switch r := r.(type) {
+	case Forking:
+		if r.Run != w.runs[r.Process] {
+			w.t.Fatalf("run %s is forked, %d is next", r.RunID, w.runs[r.Process])
+		}
+		for id := range w.live {
+			if id.Process == r.Process {
+				w.t.Fatalf("run %s is forked, and %s lives", r.RunID, id)
+			}
+		}
+		if w.m.full {
+			w.t.Fatalf("run %s is forked while the disk is full", r.RunID)
+		}
+		w.runs[r.Process]++
+		w.live[r.RunID] = &actual{}
+		w.proven = false
+		if most := w.task.MaxConcurrency; most > 0 && len(w.live) > most {
+			w.t.Fatalf("%d runs live, %d may", len(w.live), most)
+		}
+	case Cleaning:
+		if w.settled != (Cleaning{}) {
+			w.t.Fatalf("a second %#v", r)
+		}
+		w.settled = r
+	case Finished:
+		if len(w.live)+len(w.strays) > 0 || !w.proven {
+			w.t.Fatalf("finished, and %v %v live (cleared: %v)", w.live, w.strays, w.proven)
+		}
+		if r.State != w.settled.Result {
+			w.t.Fatalf("finished as %s, decided was %s", r.State, w.settled.Result)
+		}
+	}
+	if w.settled != (Cleaning{}) && w.m.Result != w.settled.Result {
+		w.t.Fatalf("the result is %s, decided was %s", w.m.Result, w.settled.Result)
+	}
+}
+
+// settle is the loop: it decides until there is nothing to decide. It may be
+// killed on the way; then another one starts.
+func (w *world) settle() {
+	for range 3*len(w.task.Processes) + 20 {
+		decisions := w.m.Decide(w.instant())
+		w.compare(decisions)
+		if len(decisions) == 0 {
+			w.rests()
+			return
+		}
+		crash := draw(w.t, "crash", 0, 15*(len(decisions)+1))
+		for i, d := range decisions {
+			if i == crash {
+				break
+			}
+			before := w.m.Budget
+			w.write(d.Record)
+			if before != 0 && w.m.Budget > before {
+				w.t.Fatalf("%T lengthened the budget from %d to %d", d.Record, before, w.m.Budget)
+			}
+		}
+		if crash <= len(decisions) {
+			w.recover()
+			continue
+		}
+		for _, d := range decisions {
+			w.perform(d.Act)
+		}
+	}
+	w.t.Fatalf("the machine does not come to rest: %v", w.m.Decide(w.instant()))
+}
+
+func (w *world) compare(decisions []Decision) {
+	want := refer(w.task, w.entries, w.m.full).decide(w.now)
+	if got := withoutReasons(decisions); !reflect.DeepEqual(got, want) {
+		w.t.Fatalf("the machine decides\n%v, the reference\n%v\nafter\n%s", got, want, w.story())
+	}
+}
+
+func (w *world) story() string {
+	var b strings.Builder
+	for _, e := range w.entries {
+		fmt.Fprintf(&b, "%d %s\n", e.At.Boot, Encode(e.Seq, e.At, e.Record))
+	}
+	return b.String()
+}
+
+// rests checks a state in which there is nothing to decide: it is the end, or
+// there is something to wait for, and the deadline is neither late nor early.
+func (w *world) rests() {
+	boot, ok := w.m.Deadline()
+	if w.m.terminal() {
+		if ok {
+			w.t.Fatalf("the task has finished, and has the deadline %d", boot)
+		}
+		return
+	}
+	if ok {
+		if boot <= w.now {
+			w.t.Fatalf("the deadline %d has passed at %d, and there is nothing to decide", boot, w.now)
+		}
+		if d := w.m.Decide(Instant{Boot: boot - 1}); len(d) > 0 {
+			w.t.Fatalf("before the deadline %d: %v", boot, d)
+		}
+		if d := w.m.Decide(Instant{Boot: boot}); len(d) == 0 {
+			w.t.Fatalf("at the deadline %d there is nothing to decide", boot)
+		}
+		return
+	}
+	if d := w.m.Decide(Instant{Boot: 1 << 62}); len(d) > 0 {
+		w.t.Fatalf("there is no deadline, and yet some day %v", d)
+	}
+	held := slices.ContainsFunc(w.m.procs, func(p process) bool { return p.heldBy != "" })
+	if len(w.live)+len(w.strays) == 0 && !w.m.Clearing && !held && !w.m.full {
+		w.t.Fatalf("the task is %s, and waits for nothing\n%s", w.m.Phase(), w.story())
+	}
+}
+
+func (w *world) perform(a Act) {
+	switch a := a.(type) {
+	case Spawn:
+		w.live[a.RunID].spawned = true
+	case Stop:
+		w.deliver(a.RunID, a.Signal, a.Nth)
+	case Signal:
+		w.deliver(a.RunID, a.Signal, a.Nth)
+	case Kill:
+		if run := w.live[a.RunID]; run != nil {
+			run.delivered = append(run.delivered, 9)
+		}
+	}
+}
+
+// deliver sends a signal unless the status file shows it delivered already.
+// After a kill signals may be left out.
+func (w *world) deliver(id task.RunID, s task.Signal, nth int) {
+	run := w.live[id]
+	if run == nil {
+		return
+	}
+	got := 0
+	for _, n := range run.delivered {
+		if n == s.Number() {
+			got++
+		}
+	}
+	if got < nth-1 && !slices.Contains(run.delivered, 9) {
+		w.t.Fatalf("signal %s to %s is time %d, delivered were %d", s, id, nth, got)
+	}
+	if got < nth {
+		run.delivered = append(run.delivered, s.Number())
+	}
+}
+
+// recover replaces the machine by one that has read the journal, and performs
+// what is outstanding.
+func (w *world) recover() {
+	again := New(w.task)
+	again.SetFull(w.m.full)
+	for _, payload := range w.journal {
+		if err := again.Replay(payload); err != nil {
+			w.t.Fatalf("recover: %v", err)
+		}
+	}
+	if a, b := w.m.State(), again.State(); !reflect.DeepEqual(a, b) {
+		w.t.Fatalf("a recovery comes to %+v, not to %+v", b, a)
+	}
+	w.m = again
+	for _, act := range again.Outstanding() {
+		if spawn, ok := act.(Spawn); !ok || w.live[spawn.RunID] != nil {
+			w.perform(act)
+		}
+	}
+}
+
+// compact replaces the journal by a snapshot.
+func (w *world) compact() {
+	records, err := w.m.Snapshot()
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	w.journal = nil
+	for _, r := range records {
+		w.journal = append(w.journal, Encode(w.m.Seq(), w.instant(), r))
+	}
+	w.recover()
+}
+
+// happen lets one thing happen that can happen now.
+func (w *world) happen() {
+	can := map[string]func(){
+		"time": w.time, "kill": w.kill, "person": w.person, "room": w.room,
+		"recover": w.recover, "compact": w.compact, "shim dies": w.shimDies, "reboot": w.reboot,
+	}
+	weights := []string{"time", "time", "time", "person", "person", "room", "recover", "compact", "shim dies", "reboot", "kill"}
+	if len(w.live) > 0 {
+		can["run"] = w.run
+		weights = append(weights, "run", "run", "run", "run", "run", "run", "run", "run")
+	}
+	if len(w.strays) > 0 {
+		can["emptied"] = w.emptied
+		weights = append(weights, "emptied", "emptied")
+	}
+	if w.m.Clearing {
+		can["cleared"] = w.cleared
+		weights = append(weights, "cleared", "cleared", "cleared")
+	}
+	can[one(w.t, "event", weights)]()
+	w.settle()
+}
+
+// time passes: to the deadline, to just before it, or somewhere.
+func (w *world) time() {
+	if boot, ok := w.m.Deadline(); ok && rapid.Bool().Draw(w.t, "to the deadline") {
+		w.now = max(w.now, boot-int64(draw(w.t, "early", 0, 1)))
+		return
+	}
+	w.now += int64(draw(w.t, "ms", 0, 6000)) * 1e6
+}
+
+func (w *world) kill() {
+	if w.m.terminal() || draw(w.t, "spare", 0, 6) > 0 {
+		return
+	}
+	d, err := w.m.Ask(KillAsked{
+		Grace: task.Duration(draw(w.t, "grace", 0, 12) * 1e9),
+		Lose:  rapid.Bool().Draw(w.t, "lose"), By: "p", Reason: "r",
+	})
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	before := w.m.Budget
+	w.write(d.Record)
+	if before != 0 && w.m.Budget > before {
+		w.t.Fatalf("a kill lengthened the budget from %d to %d", before, w.m.Budget)
+	}
+}
+
+func (w *world) person() {
+	name := one(w.t, "process", w.task.Processes).Name
+	r := one(w.t, "request", []Record{
+		RestartAsked{name, "p"}, StopAsked{name, "p"}, StartAsked{name, "p"},
+		SignalAsked{task.RunID{Process: name}, "TERM", "p"}, SignalAsked{task.RunID{Process: name}, "HUP", "p"},
+	})
+	d, err := w.m.Ask(r)
+	if err != nil {
+		return
+	}
+	w.write(d.Record)
+	if rapid.Bool().Draw(w.t, "crash before the act") {
+		w.recover()
+		return
+	}
+	if d.Act != nil {
+		w.perform(d.Act)
+	}
+}
+
+func (w *world) room() { w.m.SetFull(rapid.Bool().Draw(w.t, "full")) }
+
+// pick is one of them, the same one in each repetition of the test.
+func pick[V any](w *world, from map[task.RunID]V) task.RunID {
+	ids := slices.SortedFunc(maps.Keys(from), func(a, b task.RunID) int { return strings.Compare(a.String(), b.String()) })
+	return one(w.t, "run", ids)
+}
+
+// run lets something happen to a run.
+func (w *world) run() {
+	id := pick(w, w.live)
+	run, known := w.m.Run(id)
+	if !known {
+		w.t.Fatalf("run %s lives and is not kept", id)
+	}
+	switch {
+	case !w.live[id].spawned:
+		w.end(id, Exit{Unspawned: true})
+	case run.State == Forked && draw(w.t, "unstartable", 0, 5) == 0:
+		w.end(id, Exit{Error: "no such file"})
+	case run.State == Forked && draw(w.t, "starts", 0, 5) > 0:
+		w.write(Started{RunID: id, Pid: 5, Start: 6, At: w.earlier()})
+	case run.State == Running && run.Ready == Instant{} && rapid.Bool().Draw(w.t, "ready"):
+		w.write(Ready{id})
+	default:
+		w.exit(id)
+	}
+}
+
+// earlier is a moment by the shim's clock, some time ago or not at all.
+func (w *world) earlier() Instant {
+	if rapid.Bool().Draw(w.t, "no time") {
+		return Instant{}
+	}
+	at := w.instant()
+	at.Boot = max(1, at.Boot-int64(draw(w.t, "ms ago", 0, 2000))*1e6)
+	return at
+}
+
+func (w *world) exit(id task.RunID) {
+	e := Exit{Signals: w.live[id].delivered, At: w.earlier(), Tail: one(w.t, "tail", []string{"", "tail"})}
+	if n := len(e.Signals); n > 0 && draw(w.t, "undelivered", 0, 5) == 0 {
+		e.Signals = e.Signals[:n-1]
+	}
+	switch draw(w.t, "how", 0, 9) {
+	case 0:
+		e.Signal = 11
+	case 1, 2:
+		e.Exit = num(1)
+	case 3, 4:
+		e.Signal = 15
+	default:
+		e.Exit = num(0)
+	}
+	if draw(w.t, "leaves", 0, 4) == 0 {
+		e.Left = draw(w.t, "left", 1, 3)
+	}
+	w.end(id, e)
+}
+
+func (w *world) end(id task.RunID, e Exit) {
+	e.RunID = id
+	w.write(w.m.Judge(w.instant(), e))
+	delete(w.live, id)
+	if e.Left > 0 {
+		w.strays[id] = true
+	}
+}
+
+func (w *world) emptied() {
+	id := pick(w, w.strays)
+	delete(w.strays, id)
+	w.write(Emptied{id})
+}
+
+// cleared ends everything, as a Clear does.
+func (w *world) cleared() {
+	for _, id := range w.m.Live() {
+		w.end(id, Exit{Signal: 9, Signals: append(w.live[id].delivered, 9), At: w.instant()})
+	}
+	clear(w.strays)
+	w.proven = true
+	w.write(Cleared{})
+}
+
+// shimDies: all is killed, and what was live is lost.
+func (w *world) shimDies() {
+	for _, id := range w.m.Live() {
+		w.end(id, Exit{Lost: "the shim died"})
+	}
+	for _, id := range w.m.Strays() {
+		delete(w.strays, id)
+		w.write(Emptied{id})
+	}
+}
+
+// reboot: what was live is lost, or had ended before.
+func (w *world) reboot() {
+	if draw(w.t, "stay up", 0, 3) > 0 {
+		return
+	}
+	w.boot++
+	before := w.now
+	w.now = int64(draw(w.t, "boot time", 1, 60)) * 1e9
+	w.write(TakenUp{Pid: 2, Version: "v", BootID: w.bootID()})
+	clear(w.strays)
+	for _, id := range w.m.Live() {
+		if rapid.Bool().Draw(w.t, "had ended") {
+			w.end(id, Exit{Exit: num(draw(w.t, "status", 0, 1)), At: Instant{Boot: before, Wall: 1}})
+		} else {
+			w.end(id, Exit{Lost: "the machine was rebooted"})
+		}
+	}
+}
