@@ -56,7 +56,7 @@ func check(t testing.TB, content []byte, want [][]byte) (int, *Damaged) {
 	}
 	if cut := j.Cut(); cut != nil || int64(len(content)) != end {
 		kept, err := os.ReadFile(path + ".cut")
-		if err != nil || !bytes.Equal(kept, content[end:min(int64(len(content)), end+headerSize+MaxPayload)]) {
+		if err != nil || !bytes.Equal(kept, content[end:min(int64(len(content)), end+FrameSize+MaxPayload)]) {
 			t.Fatalf("kept %d bytes of %d: %v", len(kept), int64(len(content))-end, err)
 		}
 		if cut == nil || cut.Offset != end || cut.Bytes != int64(len(content))-end || cut.Kept != nil {

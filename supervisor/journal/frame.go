@@ -11,7 +11,9 @@ const (
 	// MaxPayload is the size of the largest payload, in bytes.
 	MaxPayload = 16 << 20
 
-	headerSize = 8
+	// FrameSize is how much longer a record is than its payload.
+	FrameSize = 8
+
 	bufferSize = 128 << 10
 )
 
@@ -25,8 +27,8 @@ func checksum(length, payload []byte) uint32 {
 // appendFrame appends the record of one payload, whose size must be valid.
 func appendFrame(dst, payload []byte) []byte {
 	at := len(dst)
-	dst = append(append(dst, make([]byte, headerSize)...), payload...)
-	head := dst[at : at+headerSize]
+	dst = append(append(dst, make([]byte, FrameSize)...), payload...)
+	head := dst[at : at+FrameSize]
 	binary.BigEndian.PutUint32(head[:4], uint32(len(payload)))
 	binary.BigEndian.PutUint32(head[4:], checksum(head[:4], payload))
 	return dst
@@ -52,28 +54,28 @@ type scanner struct {
 // steps over it. It returns io.EOF where the file ends, and a *flaw, without
 // stepping, where no valid record begins.
 func (s *scanner) next() ([]byte, error) {
-	head, err := s.peek(headerSize)
+	head, err := s.peek(FrameSize)
 	if err != nil {
 		return nil, err
 	}
 	if len(head) == 0 {
 		return nil, io.EOF
 	}
-	if len(head) < headerSize {
+	if len(head) < FrameSize {
 		return nil, &flaw{reason: "the file ends in the middle of a record's header", short: true}
 	}
 	length := int64(binary.BigEndian.Uint32(head))
 	if length == 0 || length > MaxPayload {
 		return nil, &flaw{reason: fmt.Sprintf("a record cannot be %d bytes long", length)}
 	}
-	frame, err := s.peek(headerSize + int(length))
+	frame, err := s.peek(FrameSize + int(length))
 	if err != nil {
 		return nil, err
 	}
-	if len(frame) < headerSize+int(length) {
+	if len(frame) < FrameSize+int(length) {
 		return nil, &flaw{reason: "the file ends in the middle of a record", short: true}
 	}
-	payload := frame[headerSize:]
+	payload := frame[FrameSize:]
 	if checksum(frame[:4], payload) != binary.BigEndian.Uint32(frame[4:]) {
 		return nil, &flaw{reason: "the checksum of a record does not match"}
 	}

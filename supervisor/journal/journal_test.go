@@ -114,7 +114,7 @@ func TestPayloadsOfEverySize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	j, _ := mustOpen(t, path, Options{})
 	var want [][]byte
-	for _, n := range []int{1, 7, 8, 9, 4095, 4096, bufferSize - headerSize, bufferSize, bufferSize + 1, 3 * bufferSize, MaxPayload, 1} {
+	for _, n := range []int{1, 7, 8, 9, 4095, 4096, bufferSize - FrameSize, bufferSize, bufferSize + 1, 3 * bufferSize, MaxPayload, 1} {
 		want = append(want, bytes.Repeat([]byte{byte(n + 1)}, n))
 		mustAppend(t, j, want[len(want)-1])
 	}

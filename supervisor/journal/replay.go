@@ -99,7 +99,7 @@ func (j *Journal) keep(at int64) error {
 	if err != nil {
 		return fmt.Errorf("keep the torn tail: %w", err)
 	}
-	_, err = io.Copy(out, io.NewSectionReader(j.file, at, headerSize+MaxPayload))
+	_, err = io.Copy(out, io.NewSectionReader(j.file, at, FrameSize+MaxPayload))
 	if err = errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("keep the torn tail in %s: %w", path, err)
 	}

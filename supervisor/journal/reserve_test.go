@@ -19,16 +19,16 @@ import (
 // is gone with it.
 func onSmallDisks(t *testing.T, f func(t *testing.T, dir string)) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small file system")
+		t.Skip("needs: root")
 	}
 	for _, kind := range []string{"tmpfs", "ext4"} {
 		t.Run(kind, func(t *testing.T) {
 			runtime.LockOSThread() // and never unlocked: the thread ends with the test
 			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-				t.Skipf("needs a mount namespace of its own: %v", err)
+				t.Skipf("needs: a mount namespace of its own: %v", err)
 			}
 			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-				t.Skipf("needs a private mount namespace: %v", err)
+				t.Skipf("needs: a private mount namespace: %v", err)
 			}
 			dir := t.TempDir()
 			mount(t, kind, dir)
@@ -45,7 +45,7 @@ func onSmallDisks(t *testing.T, f func(t *testing.T, dir string)) {
 func mount(t *testing.T, kind, dir string) {
 	if kind == "tmpfs" {
 		if err := unix.Mount("none", dir, kind, 0, "size=8m"); err != nil {
-			t.Skipf("needs a tmpfs: %v", err)
+			t.Skipf("needs: a tmpfs: %v", err)
 		}
 		return
 	}
@@ -57,7 +57,7 @@ func mount(t *testing.T, kind, dir string) {
 	} {
 		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 		if err != nil {
-			t.Skipf("needs an %s of its own: %q: %v: %s", kind, command, err, out)
+			t.Skipf("needs: an %s of its own: %q: %v: %s", kind, command, err, out)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("compacted on a full disk: %v", err)
 		}
 		k := appendUntilFull(t, j, Reserve, p)
-		if k < reserve/(len(p)+headerSize) {
+		if k < reserve/(len(p)+FrameSize) {
 			t.Errorf("only %d appends of %d bytes out of a reserve of %d", k, len(p), reserve)
 		}
 		count += k
@@ -158,7 +158,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%d records, want %d", len(got), count+1)
 		}
 		defer fill(t, filepath.Join(dir, "filler"))()
-		if k := appendUntilFull(t, j, Reserve, p); k < reserve/(len(p)+headerSize) {
+		if k := appendUntilFull(t, j, Reserve, p); k < reserve/(len(p)+FrameSize) {
 			t.Errorf("only %d appends out of the new reserve", k)
 		}
 	})
@@ -258,7 +258,7 @@ func TestRelease(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	j, _ := mustOpen(t, path, Options{Reserve: 1 << 20})
 	if j.Unreserved() != nil {
-		t.Skipf("needs fallocate: %v", j.Unreserved())
+		t.Skipf("needs: fallocate: %v", j.Unreserved())
 	}
 	mustAppend(t, j, []byte("last"))
 	if blocks(t, path) < 1<<20 {

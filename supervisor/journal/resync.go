@@ -22,7 +22,7 @@ func findRecord(src io.ReaderAt, from int64) (off int64, ok bool, err error) {
 		}
 		starts := len(window)
 		if !last && size == windowSize {
-			starts -= headerSize + MaxPayload
+			starts -= FrameSize + MaxPayload
 		}
 		if i, ok := newSums(window).findRecord(starts); ok {
 			return from + int64(i), true, nil
@@ -38,7 +38,7 @@ func findRecord(src io.ReaderAt, from int64) (off int64, ok bool, err error) {
 
 // windowSize lets every record that begins in the first half of a window end
 // within it.
-const windowSize = 2 * (headerSize + MaxPayload)
+const windowSize = 2 * (FrameSize + MaxPayload)
 
 // readWindow returns the bytes of src from off on, at most size, and whether
 // the file ends there.
@@ -105,9 +105,9 @@ func (s *sums) prefix(n int) uint32 {
 // findRecord returns the first of the offsets below starts where a valid
 // record begins that ends within the data.
 func (s *sums) findRecord(starts int) (int, bool) {
-	for i := 0; i < starts && i+headerSize < len(s.data); i++ {
+	for i := 0; i < starts && i+FrameSize < len(s.data); i++ {
 		length := binary.BigEndian.Uint32(s.data[i:])
-		begin := i + headerSize
+		begin := i + FrameSize
 		if length == 0 || length > MaxPayload || int(length) > len(s.data)-begin {
 			continue
 		}
