@@ -1,3 +1,8 @@
+// The runtime is not to watch the CPU limit, nor keep its files open:
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command dewar-shim is the resident parent of a task's processes, and, as
 // dewar-shim exec, the step between fork and command. See package shim.
 package main

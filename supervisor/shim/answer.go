@@ -55,7 +55,7 @@ func (s *shim) known(dir []byte) (*run, error) {
 
 func (s *shim) hello() error {
 	s.conn.works = true
-	s.brain.works(BootTime())
+	s.brain.works(BootTime(), s.settings.worked)
 	return nil
 }
 

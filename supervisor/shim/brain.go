@@ -21,7 +21,6 @@ type brain struct {
 
 const (
 	longEnough    = int64(60_000_000_000) // a life after which a brain's death is its first
-	workedEnough  = int64(10_000_000_000) // after hello: what was wrong is over
 	brainLogLimit = 1 << 20
 	failingTail   = 2048
 )
@@ -29,9 +28,9 @@ const (
 func (b *brain) deadline() int64 { return min(b.startAt, b.clearAt) }
 
 // works notes a hello.
-func (b *brain) works(now int64) {
+func (b *brain) works(now, enough int64) {
 	if b.failing {
-		b.clearAt = now + workedEnough
+		b.clearAt = now + enough
 	}
 }
 

@@ -161,7 +161,7 @@ func (c *conn) flush(s *shim) {
 		return
 	}
 	if len(c.out) > 0 {
-		n, err := call(syscall.SYS_SENDTO, uintptr(c.fd), ptr(c.out), uintptr(len(c.out)), syscall.MSG_NOSIGNAL, 0)
+		n, err := sendNow(c.fd, c.out)
 		if err != nil && err != syscall.EAGAIN {
 			s.hangUp()
 			return

@@ -47,9 +47,9 @@ func writePolled(fd int, b []byte) {
 	const atOnce = 4096
 	for len(b) > 0 {
 		piece := b[:min(len(b), atOnce)]
-		n, err := call(syscall.SYS_SENDTO, uintptr(fd), ptr(piece), uintptr(len(piece)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0)
+		n, err := sendNow(fd, piece)
 		if err == syscall.ENOTSOCK {
-			if !writable(fd) {
+			if !poll(fd, pollOut, false) {
 				return
 			}
 			n, err = writeFd(fd, piece)

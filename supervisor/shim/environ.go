@@ -4,8 +4,8 @@ import "syscall"
 
 // runOfEnviron says which run a process belongs to by DEWAR_PROCESS and
 // DEWAR_RUN in the environment that it was executed with: the run's directory
-// appended to dst, or nil. An entry that is longer than the buffer is skipped.
-func runOfEnviron(pid int, dst []byte) []byte {
+// appended to dst, or nil. An entry that is longer than buf is skipped.
+func runOfEnviron(pid int, dst, buf []byte) []byte {
 	var space [64]byte
 	fd, err := openatZ(atFdcwd, procPath(space[:], pid, "environ"), syscall.O_RDONLY, 0)
 	if err != nil {
@@ -14,7 +14,7 @@ func runOfEnviron(pid int, dst []byte) []byte {
 	defer closeFd(fd)
 	var process, number [256]byte
 	np, nn := 0, 0
-	eachEntryOfEnviron(fd, func(entry []byte) {
+	eachEntryOfEnviron(fd, buf, func(entry []byte) {
 		if v, ok := cutPrefix(entry, "DEWAR_PROCESS="); ok && len(v) <= len(process) {
 			np = copy(process[:], v)
 		} else if v, ok := cutPrefix(entry, "DEWAR_RUN="); ok && len(v) <= len(number) {
@@ -30,8 +30,7 @@ func runOfEnviron(pid int, dst []byte) []byte {
 	return append(dst, number[:nn]...)
 }
 
-func eachEntryOfEnviron(fd int, each func(entry []byte)) {
-	var buf [2048]byte
+func eachEntryOfEnviron(fd int, buf []byte, each func(entry []byte)) {
 	have, skip := 0, false
 	for {
 		n, err := readFd(fd, buf[have:])
@@ -50,7 +49,7 @@ func eachEntryOfEnviron(fd int, each func(entry []byte)) {
 			skip = false
 			start = i + 1
 		}
-		have = copy(buf[:], buf[start:have])
+		have = copy(buf, buf[start:have])
 		if have == len(buf) {
 			have, skip = 0, true
 		}

@@ -80,13 +80,13 @@ func cutString(s, prefix string) (string, bool) {
 // descriptors, logs, directories; limits; ids, umask, no_new_privs; the
 // parent-death signal; the byte; the command.
 func (st *step) run(env []string) error {
-	if err := st.readSpec(env); err != nil {
+	unusable := st.readSpec(env)
+	// Until the shim has recorded who we are, nothing may happen.
+	if err := st.await(); err != nil {
 		return err
 	}
-	// Until the shim has recorded who we are, nothing may happen.
-	var word [1]byte
-	if n, err := readFd(st.hs, word[:]); err != nil || n == 0 {
-		return errors.New("the shim has gone")
+	if unusable != nil {
+		return unusable
 	}
 	if err := st.openOutput(); err != nil {
 		return err
@@ -104,6 +104,20 @@ func (st *step) run(env []string) error {
 		return err
 	}
 	return st.execute()
+}
+
+// await waits for the shim's word.
+func (st *step) await() error {
+	var word [1]byte
+	n, err := readFd(st.hs, word[:])
+	for err == syscall.EAGAIN {
+		poll(st.hs, pollIn, true)
+		n, err = readFd(st.hs, word[:])
+	}
+	if err != nil || n == 0 {
+		return errors.New("the shim has gone")
+	}
+	return nil
 }
 
 func (st *step) readSpec(env []string) error {
@@ -205,8 +219,8 @@ func setIDs(uid, gid int, groups []int) error {
 
 func setRlimit(l *syscall.Rlimit) error {
 	const nofile = 7
-	_, err := call(syscall.SYS_PRLIMIT64, 0, nofile, uintptr(unsafe.Pointer(l)), 0, 0)
-	return err
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, nofile, uintptr(unsafe.Pointer(l)), 0, 0, 0)
+	return failure(e)
 }
 
 // arm makes us die with the shim, and clean for the command. The parent-death

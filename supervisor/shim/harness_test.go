@@ -9,9 +9,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
@@ -29,7 +32,11 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == "dewar-shim" {
 		os.Exit(shim.Main(os.Args, os.Environ()))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if built.path != "" {
+		os.RemoveAll(filepath.Dir(built.path))
+	}
+	os.Exit(code)
 }
 
 // patience is how long a test waits for what must come.
@@ -37,13 +44,14 @@ const patience = 20 * time.Second
 
 // rig is a task's directory with a shim that lives.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	dir   task.Dir
 	id    string
 	cmd   *exec.Cmd
 	conn  *client.Conn
 	hello client.Greeting
 	bells []client.Bell // heard and not yet waited for
+	user  int           // the shim's, if it is not ours
 }
 
 type option func(*exec.Cmd)
@@ -53,8 +61,43 @@ func withBrain(argv ...string) option {
 	return func(c *exec.Cmd) { c.Args = append(c.Args[:3:3], argv...) }
 }
 
+// withBinary starts the real program rather than this test's.
+func withBinary(t testing.TB) option {
+	path := binary(t)
+	return func(c *exec.Cmd) { c.Path = path }
+}
+
+var built struct {
+	sync.Once
+	path string
+	err  error
+}
+
+// binary builds the program as it is released.
+func binary(t testing.TB) string {
+	t.Helper()
+	built.Do(func() {
+		var dir string
+		if dir, built.err = os.MkdirTemp("", "dewar-shim-test-"); built.err != nil {
+			return
+		}
+		built.path = filepath.Join(dir, "dewar-shim")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built.path, "github.com/dewarhq/dewar/cmd/dewar-shim")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			built.err = errors.New("build dewar-shim: " + err.Error() + "\n" + string(out))
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+func argv(args ...string) func(*shim.Spec) { return func(s *shim.Spec) { s.Args = args } }
+
 // newDir makes a task's directory that every user may pass through.
-func newDir(t *testing.T) task.Dir {
+func newDir(t testing.TB) task.Dir {
 	t.Helper()
 	dir := t.TempDir()
 	for d := dir; d != os.TempDir() && len(d) > 4; d = filepath.Dir(d) {
@@ -69,12 +112,12 @@ func newDir(t *testing.T) task.Dir {
 }
 
 // start starts a shim and connects to it.
-func start(t *testing.T, opts ...option) *rig {
+func start(t testing.TB, opts ...option) *rig {
 	t.Helper()
 	return startIn(t, newDir(t), opts...)
 }
 
-func startIn(t *testing.T, dir task.Dir, opts ...option) *rig {
+func startIn(t testing.TB, dir task.Dir, opts ...option) *rig {
 	t.Helper()
 	r := launch(t, dir, opts...)
 	r.connect()
@@ -82,7 +125,7 @@ func startIn(t *testing.T, dir task.Dir, opts ...option) *rig {
 }
 
 // launch starts a shim whose brain does nothing.
-func launch(t *testing.T, dir task.Dir, opts ...option) *rig {
+func launch(t testing.TB, dir task.Dir, opts ...option) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: dir, id: "task-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(string(dir)) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	exe, err := os.Executable()
@@ -183,7 +226,7 @@ func (r *rig) connect() {
 }
 
 // until waits for something that nobody announces.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
@@ -223,8 +266,15 @@ func (r *rig) try(id task.RunID, script string, change ...func(*shim.Spec)) erro
 	for _, c := range change {
 		c(&spec)
 	}
-	if err := client.WriteSpec(r.dir, id, spec); err != nil {
-		r.t.Fatal(err)
+	write := func() {
+		if err := client.WriteSpec(r.dir, id, spec); err != nil {
+			r.t.Error(err)
+		}
+	}
+	if r.user != 0 {
+		r.asUser(r.user, write)
+	} else {
+		write()
 	}
 	return r.conn.Spawn(id)
 }
@@ -280,4 +330,70 @@ func (r *rig) log(id task.RunID, name string) string {
 		r.t.Fatal(err)
 	}
 	return string(b)
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// withInherited leaves a descriptor open in the shim's start.
+func withInherited(f *os.File) option {
+	return func(c *exec.Cmd) { c.ExtraFiles = append(c.ExtraFiles, f) }
+}
+
+// wrapped starts the shim from a shell script, which finds it in "$0" "$@";
+// its name is what makes the test binary the shim.
+func wrapped(script string) option {
+	return func(c *exec.Cmd) {
+		script = strings.ReplaceAll(script, "exec ", "exec -a dewar-shim ")
+		c.Args = append([]string{"bash", "-c", script, c.Path}, c.Args[1:]...)
+		c.Path = "/bin/bash"
+	}
+}
+
+// as starts the shim as another user.
+func as(uid uint32) option {
+	return func(c *exec.Cmd) { c.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid} }
+}
+
+// asUser calls do on a thread that belongs to another user.
+func (r *rig) asUser(uid int, do func()) {
+	r.t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// The thread is not given back: it ends with the goroutine.
+		runtime.LockOSThread()
+		for _, trap := range []uintptr{syscall.SYS_SETRESGID, syscall.SYS_SETRESUID} {
+			if _, _, e := syscall.RawSyscall(trap, uintptr(uid), uintptr(uid), uintptr(uid)); e != 0 {
+				r.t.Error(e)
+				return
+			}
+		}
+		do()
+	}()
+	<-done
+}
+
+func (r *rig) uid() int {
+	if r.user != 0 {
+		return r.user
+	}
+	return os.Getuid()
+}
+
+// prlimit sets a soft limit of a process and returns the one before.
+func prlimit(t *testing.T, pid, what int, soft uint64) uint64 {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, what, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(pid, what, &unix.Rlimit{Cur: soft, Max: old.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return old.Cur
 }

@@ -1,6 +1,9 @@
 package shim
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // openLogDir opens the directory of a run's logs, below our working directory,
 // one component at a time and through no link, because below the sandbox every
@@ -52,8 +55,9 @@ func give(fd, uid, gid int) error {
 		return nil
 	}
 	const emptyPath = 0x1000
-	_, err := call(syscall.SYS_FCHOWNAT, uintptr(fd), ptr([]byte{0}), uintptr(uid), uintptr(gid), emptyPath)
-	return err
+	none := [1]byte{}
+	_, _, e := syscall.RawSyscall6(syscall.SYS_FCHOWNAT, uintptr(fd), uintptr(unsafe.Pointer(&none)), uintptr(uid), uintptr(gid), emptyPath, 0)
+	return failure(e)
 }
 
 // newLog makes a log file. Whatever was there under its name is removed, not

@@ -105,8 +105,8 @@ func (s *shim) drainLogs(r *run) {
 			continue
 		}
 		var left int32
-		if _, err := call(syscall.SYS_IOCTL, uintptr(st.in), fionread, uintptr(unsafe.Pointer(&left)), 0, 0); err != nil {
-			panic("ask how much is in a pipe of our own: " + err.Error())
+		if _, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(st.in), fionread, uintptr(unsafe.Pointer(&left))); e != 0 {
+			panic("ask how much is in a pipe of our own: " + e.Error())
 		}
 		for left > 0 {
 			n, err := readFd(st.in, s.logs.buf[:min(int(left), readSize)])

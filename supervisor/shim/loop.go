@@ -35,6 +35,7 @@ type shim struct {
 	stir     bool            // a child has gone: look again at sweeping, leaving, clearing
 	clearing bool
 	spawned  int // since the garbage was collected
+	stirred  int // events since the text was trimmed
 
 	tree   tree
 	conn   conn
@@ -44,6 +45,9 @@ type shim struct {
 	logs   carrier
 
 	statusBuf []byte
+	specBuf   [2048]byte
+	spare     []*run // to be used again
+	text      text
 	pathBuf   [2][512]byte
 	done      bool
 	exit      int
@@ -85,19 +89,24 @@ func (s *shim) watchFd(fd int, kind watchKind, r *run, events uint32) error {
 	w.kind, w.run = kind, r
 	w.gen++
 	ev := syscall.EpollEvent{Events: events, Fd: int32(fd), Pad: w.gen}
-	if _, err := call(syscall.SYS_EPOLL_CTL, uintptr(s.ep), syscall.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); err != nil {
+	err := s.control(syscall.EPOLL_CTL_ADD, fd, &ev)
+	if err != nil {
 		*w = watch{gen: w.gen}
-		return err
 	}
-	return nil
+	return err
 }
 
 // rewatch changes what is waited for on a descriptor.
 func (s *shim) rewatch(fd int, events uint32) {
 	ev := syscall.EpollEvent{Events: events, Fd: int32(fd), Pad: s.watches[fd].gen}
-	if _, err := call(syscall.SYS_EPOLL_CTL, uintptr(s.ep), syscall.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); err != nil {
+	if err := s.control(syscall.EPOLL_CTL_MOD, fd, &ev); err != nil {
 		panic("epoll_ctl of a descriptor in the set: " + err.Error())
 	}
+}
+
+func (s *shim) control(op, fd int, ev *syscall.EpollEvent) error {
+	_, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(s.ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	return failure(e)
 }
 
 // drop closes a watched descriptor, which also takes it out of the epoll set
@@ -124,6 +133,7 @@ func (s *shim) loop() int {
 			complain("wait for events: " + err.Error())
 			return ExitSystem
 		}
+		s.stirred += n
 		for _, ev := range s.events[:n] {
 			if w := s.watches[ev.Fd]; w.kind != watchNone && w.gen == ev.Pad {
 				s.dispatch(int(ev.Fd), w, ev.Events)
@@ -139,17 +149,41 @@ func (s *shim) loop() int {
 	return s.exit
 }
 
-// wait is epoll_wait; a signal is an event like any other, through signals.
+// wait is epoll_wait; a signal is an event like any other, through signals. A
+// short wait comes first, of which the runtime is not told: in busy times it
+// spares the other threads being woken for nothing.
 func (s *shim) wait(ms int) (int, error) {
-	n, _, e := syscall.Syscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
+	const brief = 2
+	first := brief
+	if ms >= 0 && ms < brief {
+		first = ms
+	}
+	r, _, e := syscall.RawSyscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(first), 0, 0)
+	if e == 0 && r > 0 {
+		return int(r), nil
+	}
+	if e == syscall.EINTR || first == ms {
+		return 0, nil
+	}
+	s.rest()
+	r, _, e = syscall.Syscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
 		uintptr(len(s.events)), uintptr(ms), 0, 0)
 	switch e {
 	case 0:
-		return int(n), nil
+		return int(r), nil
 	case syscall.EINTR:
 		return 0, nil
 	}
 	return 0, e
+}
+
+// rest is called when nothing has come for a moment.
+func (s *shim) rest() {
+	const many = 500 // events that are worth the faults that come after
+	if s.stirred >= many || !s.text.known {
+		s.stirred = 0
+		s.text.trim()
+	}
 }
 
 func (s *shim) dispatch(fd int, w watch, events uint32) {

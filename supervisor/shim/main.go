@@ -9,6 +9,7 @@ import (
 // settings are what the environment says, and what follows from it.
 type settings struct {
 	retry      []int64  // delays before the next brain, in nanoseconds; the last repeats
+	worked     int64    // after a brain's hello: what was wrong is over
 	patience   int64    // with a wish to end and no brain that works
 	runtimeDir string   // $XDG_RUNTIME_DIR
 	stepEnv    []string // the exec step's environment
@@ -92,9 +93,7 @@ func (s *shim) open() error {
 	if err := prctl(prSetChildSubreaper, 1); err != nil {
 		return errors.New("become the subreaper: " + err.Error())
 	}
-	name := []byte("dewar-shim\x00") // we were executed as /proc/self/exe
-	const prSetName = 15
-	if err := prctl(prSetName, ptr(name)); err != nil {
+	if err := setName("dewar-shim"); err != nil { // we were executed as /proc/self/exe
 		return errors.New("set our name: " + err.Error())
 	}
 	self, err := ReadStat(s.pid)
@@ -127,6 +126,7 @@ func (s *shim) open() error {
 func readSettings(env []string, pid int) (settings, error) {
 	set := settings{
 		retry:    []int64{0, 5_000_000_000, 60_000_000_000},
+		worked:   10_000_000_000,
 		patience: 30_000_000_000,
 	}
 	var err error
@@ -134,11 +134,11 @@ func readSettings(env []string, pid int) (settings, error) {
 		if v, ok := cutString(e, "DEWAR_BRAIN_RETRY="); ok && err == nil {
 			set.retry, err = durations(v)
 		}
+		if v, ok := cutString(e, "DEWAR_BRAIN_WORKED="); ok && err == nil {
+			set.worked, err = duration(v)
+		}
 		if v, ok := cutString(e, "DEWAR_SHUTDOWN_PATIENCE="); ok && err == nil {
-			var list []int64
-			if list, err = durations(v); err == nil {
-				set.patience = list[0]
-			}
+			set.patience, err = duration(v)
 		}
 		if v, ok := cutString(e, "XDG_RUNTIME_DIR="); ok {
 			set.runtimeDir = v
@@ -165,7 +165,7 @@ func readSettings(env []string, pid int) (settings, error) {
 
 // collectEvery is how many spawns make enough garbage (about 0.5 KB each) to
 // be worth collecting.
-const collectEvery = 256
+const collectEvery = 512
 
 // collect collects garbage now and then: never while the shim is idle.
 func (s *shim) collect() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"syscall"
-	"unsafe"
 )
 
 // notifyDir is where the runs' $NOTIFY_SOCKETs are: a directory with a short
@@ -147,8 +146,8 @@ func (s *shim) readNotify(r *run) bool {
 	was := r.st.Ready
 	var buf [1024]byte
 	for {
-		n, _, e := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(r.notify), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), syscall.MSG_DONTWAIT, 0, 0)
-		if e != 0 {
+		n, err := receiveNow(r.notify, buf[:])
+		if err != nil {
 			return r.st.Ready && !was
 		}
 		for rest := buf[:n]; len(rest) > 0; {

@@ -30,9 +30,9 @@ type siginfo struct {
 // is none that has exited.
 func waitid(which, pid, options int) (w waitInfo, ok bool) {
 	var info siginfo
-	_, err := call(syscall.SYS_WAITID, uintptr(which), uintptr(pid), uintptr(unsafe.Pointer(&info)),
-		uintptr(options|wExited|wNohang), uintptr(unsafe.Pointer(&w.usage)))
-	if err != nil || info.pid == 0 { // ECHILD: there is no child at all
+	_, _, e := syscall.RawSyscall6(syscall.SYS_WAITID, uintptr(which), uintptr(pid), uintptr(unsafe.Pointer(&info)),
+		uintptr(options|wExited|wNohang), uintptr(unsafe.Pointer(&w.usage)), 0)
+	if e != 0 || info.pid == 0 { // ECHILD: there is no child at all
 		return w, false
 	}
 	w.pid, w.code, w.status = int(info.pid), info.code, info.status

@@ -39,10 +39,35 @@ const (
 // live reports whether the run has a main process that has not exited.
 func (r *run) live() bool { return r.st.State != Ended && !r.zombie }
 
+// newRun makes a run, of a used one if there is one: it is the most of what a
+// spawn would leave to the garbage collector.
+func (s *shim) newRun(dir string) *run {
+	r := &run{}
+	if n := len(s.spare); n > 0 {
+		r, s.spare = s.spare[n-1], s.spare[:n-1]
+	}
+	*r = run{dir: dir, hs: -1, notify: -1, killAt: never}
+	r.streams[0], r.streams[1] = newStream("stdout"), newStream("stderr")
+	return r
+}
+
+func (s *shim) recycle(r *run) {
+	const most = 64
+	if len(s.spare) < most {
+		s.spare = append(s.spare, r)
+	}
+}
+
 // forget removes a run of which nothing lives.
 func (s *shim) forget(r *run) {
 	s.closeLogs(r)
 	delete(s.runs, r.dir)
+	for pid, o := range s.orphans {
+		if o.run == r {
+			s.orphans[pid] = orphan{start: o.start}
+		}
+	}
+	s.recycle(r)
 }
 
 // without returns list less r; the order does not matter.

@@ -45,7 +45,7 @@ var wanted = [...]syscall.Signal{
 // catchSignals installs the handler and returns the eventfd that becomes
 // readable when one came.
 func catchSignals() (int, error) {
-	fd, err := call(syscall.SYS_EVENTFD2, 0, syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0, 0, 0)
+	fd, err := call(syscall.SYS_EVENTFD2, 0, syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
 	}
@@ -64,10 +64,7 @@ func catchSignals() (int, error) {
 
 func setAction(sig syscall.Signal, act *sigaction) error {
 	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
+	return failure(e)
 }
 
 // defaultSignals gives every signal its default action and blocks none, on
@@ -85,10 +82,7 @@ func defaultSignals() error {
 	var none uint64
 	const setmask = 2
 	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setmask, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
+	return failure(e)
 }
 
 // came reports whether the signal has come since it was last asked.

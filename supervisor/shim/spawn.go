@@ -21,9 +21,9 @@ func (s *shim) spawn(dir string) error {
 	if s.clearing || s.down.phase > 0 {
 		return errors.New("the task is being cleared")
 	}
-	r := &run{dir: dir, hs: -1, notify: -1, killAt: never}
-	r.streams[0], r.streams[1] = newStream("stdout"), newStream("stderr")
+	r := s.newRun(dir)
 	if err := s.readSpec(r); err != nil {
+		s.recycle(r)
 		return err
 	}
 	child := -1
@@ -37,6 +37,7 @@ func (s *shim) spawn(dir string) error {
 	}
 	if err != nil {
 		s.undo(r)
+		s.recycle(r)
 		return err
 	}
 	s.spawned++
@@ -66,8 +67,8 @@ var errHeadDone = errors.New("the head of the spec has been read")
 // readSpec reads the head of the run's spec, which WriteSpec puts first; the
 // rest, which may be megabytes, is the exec step's.
 func (s *shim) readSpec(r *run) error {
-	var buf [2048]byte
-	n, err := readFileZ(s.path(0, r.dir, "/"+SpecName), buf[:])
+	buf := s.specBuf[:]
+	n, err := readFileZ(s.path(0, r.dir, "/"+SpecName), buf)
 	if err != nil {
 		return &PathError{"read", r.dir + "/" + SpecName, err}
 	}
@@ -119,7 +120,9 @@ func (s *shim) prepare(r *run, child *int) error {
 			return err
 		}
 	}
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	// It never blocks: the trace of a dying runtime may be longer than it holds,
+	// and nobody reads it before its end.
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return errors.New("make a pair of sockets: " + err.Error())
 	}
@@ -183,7 +186,7 @@ func (s *shim) undo(r *run) {
 }
 
 // maxWords bounds what is kept of what a dying exec step says.
-const maxWords = 600
+const maxWords = 160
 
 // handshake reads what the exec step has said, and notes the end of it: after
 // an R that is the execve.
@@ -193,9 +196,12 @@ func (s *shim) handshake(r *run) {
 	}
 	var buf [1024]byte
 	for {
-		n, err := call(syscall.SYS_RECVFROM, uintptr(r.hs), ptr(buf[:]), uintptr(len(buf)), syscall.MSG_DONTWAIT, 0)
+		n, err := receiveNow(r.hs, buf[:])
 		if err == syscall.EAGAIN {
 			return
+		}
+		if err == syscall.ECONNRESET { // it died before it read our word; said once, and before what it wrote
+			continue
 		}
 		if err != nil || n == 0 {
 			break

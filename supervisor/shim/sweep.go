@@ -43,7 +43,7 @@ func (s *shim) ownerOf(st *Stat) *run {
 		return r
 	}
 	var space [512]byte
-	if dir := runOfEnviron(st.Pid, space[:0]); dir != nil {
+	if dir := runOfEnviron(st.Pid, space[:0], s.specBuf[:]); dir != nil {
 		return s.runs[string(dir)]
 	}
 	return nil
@@ -114,7 +114,7 @@ func (s *shim) nudge(pid int) {
 	if _, known := s.nudges[pid]; known {
 		return
 	}
-	fd, err := call(sysPidfdOpen, uintptr(pid), 0, 0, 0, 0)
+	fd, err := call(sysPidfdOpen, uintptr(pid), 0, 0)
 	if err != nil {
 		return
 	}

@@ -39,75 +39,109 @@ const (
 	wNowait = 0x01000000
 )
 
-func ptr(z []byte) uintptr { return uintptr(unsafe.Pointer(&z[0])) }
-
-// call repeats a system call until no signal interrupts it.
-func call(trap, a, b, c, d, e uintptr) (int, error) {
+// call makes a system call that takes no pointer, and repeats it until no
+// signal interrupts it. Here and below it is the raw one: the runtime, told of a
+// call that lasts 20 µs, would wake another thread to take over, and there is
+// nothing to take over. Pointers are converted in the call's own expression, as
+// package unsafe demands: a stack may move at any other place.
+func call(trap, a, b, c uintptr) (int, error) {
 	for {
-		r, _, errno := syscall.Syscall6(trap, a, b, c, d, e, 0)
-		switch errno {
-		case 0:
-			return int(r), nil
-		case syscall.EINTR:
-		default:
-			return -1, errno
+		r, _, e := syscall.RawSyscall(trap, a, b, c)
+		if e != syscall.EINTR {
+			return result(r, e)
 		}
 	}
 }
 
+// result makes a system call's return values Go's.
+func result(r uintptr, e syscall.Errno) (int, error) {
+	if e != 0 {
+		return -1, e
+	}
+	return int(r), nil
+}
+
 // openatZ opens the NUL-terminated path below the directory, close-on-exec.
 func openatZ(dir int, path []byte, flags int, mode uint32) (int, error) {
-	return call(syscall.SYS_OPENAT, uintptr(dir), ptr(path), uintptr(flags|syscall.O_CLOEXEC), uintptr(mode), 0)
+	for {
+		r, _, e := syscall.RawSyscall6(syscall.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&path[0])),
+			uintptr(flags|syscall.O_CLOEXEC), uintptr(mode), 0, 0)
+		if e != syscall.EINTR {
+			return result(r, e)
+		}
+	}
 }
 
 func mkdiratZ(dir int, path []byte, mode uint32) error {
-	_, err := call(syscall.SYS_MKDIRAT, uintptr(dir), ptr(path), uintptr(mode), 0, 0)
-	return err
+	_, _, e := syscall.RawSyscall(syscall.SYS_MKDIRAT, uintptr(dir), uintptr(unsafe.Pointer(&path[0])), uintptr(mode))
+	return failure(e)
 }
 
 // unlinkatZ removes a file, or with atRemovedir an empty directory.
 func unlinkatZ(dir int, path []byte, flags int) error {
-	_, err := call(syscall.SYS_UNLINKAT, uintptr(dir), ptr(path), uintptr(flags), 0, 0)
-	return err
+	_, _, e := syscall.RawSyscall(syscall.SYS_UNLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&path[0])), uintptr(flags))
+	return failure(e)
 }
 
 func renameatZ(dir int, from, to []byte, flags int) error {
-	_, err := call(sysRenameat2, uintptr(dir), ptr(from), uintptr(dir), ptr(to), uintptr(flags))
-	return err
+	_, _, e := syscall.RawSyscall6(sysRenameat2, uintptr(dir), uintptr(unsafe.Pointer(&from[0])),
+		uintptr(dir), uintptr(unsafe.Pointer(&to[0])), uintptr(flags), 0)
+	return failure(e)
+}
+
+// failure is an Errno as an error: nil for 0.
+func failure(e syscall.Errno) error {
+	if e != 0 {
+		return e
+	}
+	return nil
 }
 
 // existsZ reports whether there is something at the path.
 func existsZ(path []byte) bool {
 	var st syscall.Stat_t
-	_, err := call(sysNewfstatat, atFdcwdArg, ptr(path), uintptr(unsafe.Pointer(&st)), atSymlinkNofollow, 0)
-	return err == nil
+	_, _, e := syscall.RawSyscall6(sysNewfstatat, atFdcwdArg, uintptr(unsafe.Pointer(&path[0])),
+		uintptr(unsafe.Pointer(&st)), atSymlinkNofollow, 0, 0)
+	return e == 0
 }
 
 // atFdcwdArg is AT_FDCWD as a system call's argument.
 const atFdcwdArg = ^uintptr(-atFdcwd - 1)
 
 func fallocate(fd, mode int, size int64) error {
-	_, err := call(syscall.SYS_FALLOCATE, uintptr(fd), uintptr(mode), 0, uintptr(size), 0)
-	return err
+	for {
+		_, _, e := syscall.RawSyscall6(syscall.SYS_FALLOCATE, uintptr(fd), uintptr(mode), 0, uintptr(size), 0, 0)
+		if e != syscall.EINTR {
+			return failure(e)
+		}
+	}
 }
 
 func prctl(option, arg uintptr) error {
-	_, err := call(syscall.SYS_PRCTL, option, arg, 0, 0, 0)
-	return err
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, option, arg, 0, 0, 0, 0)
+	return failure(e)
+}
+
+// setName is what ps shows us as.
+func setName(name string) error {
+	const prSetName = 15
+	z := append([]byte(name), 0)
+	_, _, e := syscall.RawSyscall(syscall.SYS_PRCTL, prSetName, uintptr(unsafe.Pointer(&z[0])), 0)
+	return failure(e)
 }
 
 // dupAbove duplicates fd to the lowest free number from least on,
 // close-on-exec.
 func dupAbove(fd, least int) (int, error) {
-	return call(syscall.SYS_FCNTL, uintptr(fd), fDupfdCloexec, uintptr(least), 0, 0)
+	return call(syscall.SYS_FCNTL, uintptr(fd), fDupfdCloexec, uintptr(least))
 }
 
 func setNonblock(fd int) error {
-	flags, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0, 0, 0)
+	flags, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0)
 	if err != nil {
 		return err
 	}
-	_, err = call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFL, uintptr(flags|syscall.O_NONBLOCK), 0, 0)
+	_, err = call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFL, uintptr(flags|syscall.O_NONBLOCK))
 	return err
 }
 
@@ -116,7 +150,7 @@ func readFd(fd int, buf []byte) (int, error) {
 	if len(buf) == 0 {
 		return 0, nil
 	}
-	return call(syscall.SYS_READ, uintptr(fd), ptr(buf), uintptr(len(buf)), 0, 0)
+	return transfer(syscall.SYS_READ, fd, buf)
 }
 
 // writeFd is write(2): it may write less.
@@ -124,7 +158,39 @@ func writeFd(fd int, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	return call(syscall.SYS_WRITE, uintptr(fd), ptr(b), uintptr(len(b)), 0, 0)
+	return transfer(syscall.SYS_WRITE, fd, b)
+}
+
+// transfer is a call of a descriptor, bytes and their number.
+func transfer(trap uintptr, fd int, b []byte) (int, error) {
+	for {
+		r, _, e := syscall.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		if e != syscall.EINTR {
+			return result(r, e)
+		}
+	}
+}
+
+// sendNow is send(2) that neither waits nor raises SIGPIPE.
+func sendNow(fd int, b []byte) (int, error) {
+	for {
+		r, _, e := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
+		if e != syscall.EINTR {
+			return result(r, e)
+		}
+	}
+}
+
+// receiveNow is recv(2) that does not wait.
+func receiveNow(fd int, b []byte) (int, error) {
+	for {
+		r, _, e := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			syscall.MSG_DONTWAIT, 0, 0)
+		if e != syscall.EINTR {
+			return result(r, e)
+		}
+	}
 }
 
 // readFileZ reads at most len(buf) bytes of the file at a NUL-terminated path.
@@ -170,7 +236,7 @@ func writeFull(fd int, b []byte) error {
 // close says, and what it says concerns only files whose writes we check.
 func closeFd(fd int) {
 	if fd >= 0 {
-		syscall.Close(fd)
+		syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
 	}
 }
 
@@ -181,7 +247,7 @@ func closeFrom(first int, cloexec bool) error {
 	if cloexec {
 		flags = closeRangeCloexec
 	}
-	if _, err := call(sysCloseRange, uintptr(first), 1<<31-1, flags, 0, 0); err == nil {
+	if _, err := call(sysCloseRange, uintptr(first), 1<<31-1, flags); err == nil {
 		return nil
 	}
 	return closeListed(first, cloexec)
@@ -204,7 +270,7 @@ func closeListed(first int, cloexec bool) error {
 	for _, fd := range fds {
 		if !cloexec {
 			closeFd(fd)
-		} else if _, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, syscall.FD_CLOEXEC, 0, 0); err != nil {
+		} else if _, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, syscall.FD_CLOEXEC); err != nil {
 			return err
 		}
 	}
@@ -216,7 +282,7 @@ func closeListed(first int, cloexec bool) error {
 func eachEntry(dir int, buf []byte, each func(name []byte)) error {
 	const header = 19 // of linux_dirent64: ino 8, off 8, reclen 2, type 1
 	for {
-		n, err := call(syscall.SYS_GETDENTS64, uintptr(dir), ptr(buf), uintptr(len(buf)), 0, 0)
+		n, err := transfer(syscall.SYS_GETDENTS64, dir, buf)
 		if err != nil || n == 0 {
 			return err
 		}

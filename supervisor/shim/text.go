@@ -9,6 +9,15 @@ func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n
 
 func decimalString(n int) string { return strconv.Itoa(n) }
 
+// duration reads "5s", "250ms" or "5" into nanoseconds.
+func duration(s string) (int64, error) {
+	list, err := durations(s)
+	if err != nil || len(list) != 1 {
+		return 0, errors.New("not a duration: " + strconv.Quote(s))
+	}
+	return list[0], nil
+}
+
 // durations reads "0,5s,250ms" into nanoseconds.
 func durations(s string) ([]int64, error) {
 	var list []int64
