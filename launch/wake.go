@@ -50,6 +50,34 @@ func Wake(dir task.Dir, p Programs) (started bool, err error) {
 	return true, Start(dir, p)
 }
 
+// AwaitKeeper is the pid of who keeps the task. If nobody does, because a
+// shim was just started, it waits for a second: 0 says that nobody came.
+func AwaitKeeper(ctx context.Context, dir task.Dir) (pid int, err error) {
+	w, err := watchDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	retry := firstRetry
+	for begun := time.Now(); ; {
+		k, err := WhoKeeps(dir)
+		switch {
+		case err != nil:
+			return 0, err
+		case k.Shim != 0:
+			return k.Shim, nil
+		case k.Brain != 0:
+			return k.Brain, nil
+		case time.Since(begun) > lockTime:
+			return 0, nil
+		}
+		if err := w.wait(ctx, retry); err != nil {
+			return 0, err
+		}
+		retry = min(2*retry, lastRetry)
+	}
+}
+
 // retries bound how long after an event a socket is tried again: a name may
 // appear a moment before somebody listens behind it.
 //

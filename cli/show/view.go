@@ -1,0 +1,195 @@
+package show
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/supervisor/machine"
+)
+
+// Status is one task as `dewar status --json` prints it. Its field names are
+// stable; what is unknown is absent.
+type Status struct {
+	ID         string                 `json:"id"`
+	Name       string                 `json:"name,omitempty"`
+	Directory  string                 `json:"directory"`
+	State      machine.TaskState      `json:"state,omitempty"`
+	Reason     string                 `json:"reason,omitempty"`
+	Since      time.Time              `json:"since,omitzero"`    // when it came into State
+	Launched   time.Time              `json:"launched,omitzero"` //
+	Owner      string                 `json:"owner,omitempty"`
+	User       string                 `json:"user,omitempty"`
+	File       string                 `json:"file,omitempty"`
+	Ports      map[string]int         `json:"ports,omitempty"`
+	Shim       int                    `json:"shim,omitempty"`  // pid
+	Brain      int                    `json:"brain,omitempty"` // pid
+	Quarantine string                 `json:"quarantine,omitempty"`
+	Trouble    []string               `json:"trouble"` // what is wrong with Dewar itself, and what to type
+	Counts     machine.Counts         `json:"counts"`
+	Processes  []machine.ProcessState `json:"processes,omitempty"`
+}
+
+// Of is the status of a task.
+func Of(v *observer.View, now time.Time) Status {
+	s := Status{
+		ID: v.ID, Directory: string(v.Dir), State: v.State.State, Reason: v.State.Reason,
+		Shim: v.Shim, Brain: v.Brain, Trouble: Trouble(v, now), Counts: v.State.Counts, Processes: v.State.Processes,
+	}
+	if v.State.Since.Wall != 0 {
+		s.Since = time.Unix(0, v.State.Since.Wall)
+	}
+	if v.Quarantine != nil {
+		s.Quarantine = v.Quarantine.Error()
+	}
+	if l := v.Launch; l != nil {
+		s.Name, s.Owner, s.User, s.File, s.Ports = l.Task.Name, l.Owner, l.User, l.SourceFile, l.Ports
+		s.Launched = time.Unix(0, l.Launched)
+	}
+	return s
+}
+
+// Trouble is what is wrong with what keeps a task, in sentences that say what
+// to type. With the keepers of a task that has ended nothing can be wrong.
+func Trouble(v *observer.View, now time.Time) []string {
+	said := []string{}
+	if v.Quarantine != nil {
+		said = append(said, fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID))
+	}
+	if v.Orphaned() {
+		why := "neither its shim nor its brain lives"
+		if v.Rebooted {
+			why = "the machine was rebooted"
+		}
+		said = append(said, fmt.Sprintf("orphaned: %s; dewar resume %s goes on with it, dewar kill %s ends it", why, v.ID, v.ID))
+	}
+	if v.Failing != nil && !v.Over() {
+		said = append(said, failing(v.Failing, now))
+	}
+	if v.Wish != nil && !v.Over() {
+		said = append(said, fmt.Sprintf("a wish to end it stands, of %s, with a grace of %s", v.Wish.By, Span(v.Wish.Grace)))
+	}
+	if v.State.Full {
+		said = append(said, "the disk is full: nothing is started until there is room")
+	}
+	if v.Torn > 0 {
+		said = append(said, fmt.Sprintf("the last %d bytes of its journal are no record; the next brain cuts them off", v.Torn))
+	}
+	for _, p := range v.Problems {
+		said = append(said, p.Error())
+	}
+	return said
+}
+
+func failing(f *observer.Failing, now time.Time) string {
+	said := fmt.Sprintf("%s; the last one died %s ago", f, Span(now.Sub(f.At)))
+	if f.Next.After(now) {
+		said += ", another is tried in " + Span(f.Next.Sub(now))
+	}
+	if last := LastLine(f.Stderr); last != "" {
+		said += "; it said: " + last
+	}
+	return said
+}
+
+// Line is a task in the list of all: its cells.
+func (s Status) Line(now time.Time) []string {
+	state := string(s.State)
+	if state == "" {
+		state = "?"
+	}
+	since := ""
+	if !s.Since.IsZero() {
+		since = Span(now.Sub(s.Since))
+	}
+	what := Tally(s.Counts)
+	if Over(s.State) {
+		what = s.Reason
+	}
+	return []string{s.ID, state, since, what}
+}
+
+// Text is everything about a task on a screen.
+func (s Status) Text(now machine.Instant) string {
+	wall := time.Unix(0, now.Wall)
+	var b strings.Builder
+	fmt.Fprintf(&b, "task %s", s.ID)
+	if s.State != "" {
+		fmt.Fprintf(&b, "  %s", s.State)
+	}
+	if !s.Since.IsZero() {
+		fmt.Fprintf(&b, ", for %s", Span(wall.Sub(s.Since)))
+		if Over(s.State) {
+			fmt.Fprintf(&b, " (since %s)", s.Since.Format(time.DateTime))
+		}
+	}
+	b.WriteString("\n")
+	if s.Reason != "" {
+		fmt.Fprintf(&b, "  %s\n", Printable(s.Reason))
+	}
+	for _, t := range s.Trouble {
+		fmt.Fprintf(&b, "! %s\n", Printable(t))
+	}
+	b.WriteString(s.origin())
+	if n := s.Counts.Processes; n > 0 {
+		fmt.Fprintf(&b, "processes  %d: %s; %d runs so far\n", n, Tally(s.Counts), s.Counts.Runs)
+	}
+	b.WriteString("\n" + s.table(now).String())
+	return b.String()
+}
+
+// origin says where the task came from and who keeps it.
+func (s Status) origin() string {
+	rows := Table{{"directory", s.Directory}}
+	if !s.Launched.IsZero() {
+		launched := fmt.Sprintf("%s by %s", s.Launched.Format(time.DateTime), s.Owner)
+		if s.File != "" {
+			launched += " from " + s.File
+		}
+		if s.User != s.Owner {
+			launched += ", as user " + s.User
+		}
+		rows = append(rows, []string{"launched", launched})
+	}
+	if len(s.Ports) > 0 {
+		var ports []string
+		for _, name := range slices.Sorted(maps.Keys(s.Ports)) {
+			ports = append(ports, fmt.Sprintf("%s=%d", name, s.Ports[name]))
+		}
+		rows = append(rows, []string{"ports", strings.Join(ports, " ")})
+	}
+	if s.Shim != 0 || s.Brain != 0 {
+		rows = append(rows, []string{"kept by", pid("shim", s.Shim) + ", " + pid("brain", s.Brain)})
+	}
+	return rows.String()
+}
+
+func pid(who string, pid int) string {
+	if pid == 0 {
+		return "no " + who + " now"
+	}
+	return fmt.Sprintf("%s %d", who, pid)
+}
+
+func (s Status) table(now machine.Instant) Table {
+	rows := Table{{"PROCESS", "STATE", "RUN", "FAILURES", "PID", "TOOK", ""}}
+	for _, p := range s.Processes {
+		run, took, pid := "-", "", ""
+		if last := p.Last(); last != nil {
+			run = fmt.Sprint(last.Run)
+			took = Span(Took(last, now))
+			if last.Live() && last.Pid != 0 {
+				pid = fmt.Sprint(last.Pid)
+			}
+		}
+		note := Note(p, now)
+		if p.Final && note == "" {
+			note = "finalizer"
+		}
+		rows = append(rows, []string{p.Name, string(p.State), run, fmt.Sprint(p.Failures), pid, took, note})
+	}
+	return rows
+}

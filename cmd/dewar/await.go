@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dewarhq/dewar/launch"
+	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/task"
+)
+
+const (
+	parting = 3 * time.Second // how long a finished task's shim and brain are waited for
+	wakings = 5               // how often a task is woken whose shim does not stay
+)
+
+// errEnough, from lost, says that the keepers need not be watched any more.
+var errEnough = errors.New("the keepers need not be watched any more")
+
+// await calls each with every change of a task, from one goroutine, until the
+// task is over or each fails; and lost whenever nobody has kept the task for
+// a second. beside, if it is not nil, runs beside it until ctx ends. What it
+// starts has returned when it returns.
+func await(ctx context.Context, dir task.Dir, lost func() error, beside func(context.Context) error, each func(observer.Change) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	over := errors.New("the task is over")
+	g.Go(func() error {
+		err := observer.Follow(ctx, dir, func(c observer.Change) (bool, error) {
+			return !c.View.Over(), each(c)
+		})
+		if err == nil {
+			err = over
+		}
+		return err
+	})
+	g.Go(func() error { return watchKeepers(ctx, dir, lost) })
+	if beside != nil {
+		g.Go(func() error { return beside(ctx) })
+	}
+	if err := g.Wait(); !errors.Is(err, over) {
+		return err
+	}
+	return nil
+}
+
+func watchKeepers(ctx context.Context, dir task.Dir, lost func() error) error {
+	for tries := 0; tries < wakings; {
+		keeper, err := launch.AwaitKeeper(ctx, dir)
+		if err == nil && keeper != 0 {
+			tries = 0
+			err = launch.AwaitEnd(ctx, keeper)
+		} else if err == nil {
+			tries++
+			err = lost()
+		}
+		if finished := (*errOver)(nil); errors.As(err, &finished) || errors.Is(err, errEnough) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the shim of task %s does not stay; %s may say why", filepath.Base(string(dir)), dir.Console())
+}
+
+// awaitKeepers waits until nobody keeps a finished task any more.
+func awaitKeepers(ctx context.Context, dir task.Dir) error {
+	ctx, cancel := context.WithTimeout(ctx, parting)
+	defer cancel()
+	for {
+		k, err := launch.WhoKeeps(dir)
+		if err != nil || k.Shim == 0 && k.Brain == 0 {
+			return err
+		}
+		pid := k.Brain
+		if pid == 0 {
+			pid = k.Shim
+		}
+		err = launch.AwaitEnd(ctx, pid)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil // it is terminal all the same
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewarhq/dewar/cli/show"
+	"github.com/dewarhq/dewar/launch"
+	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/supervisor/control"
+	"github.com/dewarhq/dewar/task"
+)
+
+// asked is what the verbs that ask something of one process print with --json.
+type asked struct {
+	ID      string      `json:"id"`
+	Process string      `json:"process"`
+	Asked   string      `json:"asked"` // the verb
+	Signal  task.Signal `json:"signal,omitempty"`
+}
+
+func (a *app) restartCommand() *cobra.Command {
+	return a.processCommand("restart", control.PathRestart, "Restart a process; no failure is counted",
+		"Restart stops the live run of a process, if there is one, and starts another.")
+}
+
+func (a *app) stopCommand() *cobra.Command {
+	return a.processCommand("stop", control.PathStop, "Stop a process, and hold it until it is started",
+		"Stop stops the live run of a process, if there is one, and holds the process.")
+}
+
+func (a *app) startCommand() *cobra.Command {
+	return a.processCommand("start", control.PathStart, "Start a process that was stopped, or that has ended",
+		"Start lifts the hold of a process and starts it as soon as its edges allow.")
+}
+
+func (a *app) processCommand(verb, path, short, long string) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   verb + " TASK PROCESS",
+		Short: short,
+		Long:  long + "\nIt returns when the wish is in the task's journal, not when it is fulfilled.",
+		Args:  between(2, 2, "TASK PROCESS"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.drive(c.Context(), args[0], path, control.Process{Process: args[1]}, asked{Process: args[1], Asked: verb}, asJSON)
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (a *app) signalCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "signal TASK PROCESS [SIG]",
+		Short: "Send a signal to a process, HUP unless another is named",
+		Long: `Signal sends a signal to the live run of a process: to all of it, or to its main
+process alone where the task says stop_to: main. A run that ends by it counts
+as no failure.`,
+		Args: between(2, 3, "TASK PROCESS [SIG]"),
+		RunE: func(c *cobra.Command, args []string) error {
+			name := "HUP"
+			if len(args) == 3 {
+				name = args[2]
+			}
+			sig, err := task.ParseSignal(name)
+			if err != nil {
+				return misuse(err)
+			}
+			request := control.Signal{Process: args[1], Signal: sig}
+			return a.drive(c.Context(), args[0], control.PathSignal, request, asked{Process: args[1], Asked: "signal", Signal: sig}, asJSON)
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// drive makes one request of a task's brain, waking the task if nobody keeps
+// it.
+func (a *app) drive(ctx context.Context, prefix, path string, request any, what asked, asJSON bool) error {
+	v, err := a.view(prefix)
+	if err != nil {
+		return err
+	}
+	if err := over(v); err != nil {
+		return held(err)
+	}
+	what.ID = v.ID
+	ctx, cancel := context.WithTimeout(ctx, a.patienceFor(v))
+	defer cancel()
+	err = launch.Ask(ctx, v.Dir, path, request, a.waker(v.Dir))
+	if err != nil {
+		return a.overtaken(a.refusal(v, what, err))
+	}
+	if asJSON {
+		return a.json(what)
+	}
+	if what.Signal != "" {
+		return a.print("task %s: signal %s for %s\n", what.ID, what.Signal, show.Printable(what.Process))
+	}
+	return a.print("task %s: %s of %s asked for\n", what.ID, what.Asked, show.Printable(what.Process))
+}
+
+// refusal makes a sentence of why a request was not taken.
+func (a *app) refusal(v *observer.View, what asked, err error) error {
+	err = fmt.Errorf("%s %s of task %s: %w", what.Asked, task.Quote(what.Process), v.ID, err)
+	var refused *control.Refused
+	if errors.As(err, &refused) && refused.Code < 500 {
+		return misuse(err)
+	}
+	if !errors.Is(err, control.ErrNoBrain) {
+		return err
+	}
+	if now, readErr := observer.Read(v.Dir); readErr == nil {
+		for _, trouble := range show.Trouble(now, time.Now()) {
+			err = fmt.Errorf("%w; %s", err, trouble)
+		}
+	}
+	return err
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewarhq/dewar/launch"
+	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/supervisor/control"
+	"github.com/dewarhq/dewar/task"
+)
+
+// resumed is what `dewar resume --json` prints of each task.
+type resumed struct {
+	ID      string `json:"id"`
+	Started bool   `json:"started"` // false: it was kept already
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	var all, asJSON bool
+	c := &cobra.Command{
+		Use:   "resume [TASK…] [--all]",
+		Short: "Go on with tasks that nobody keeps, as after a reboot",
+		Long: `Resume starts a shim for tasks that have not ended and whose shim and brain are
+both dead: killed, or gone with a reboot. Their runs are then LOST, which counts
+as no failure, and the tasks go on. It waits until their brains answer.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return misuse(errors.New("resume wants either TASK… or --all"))
+			}
+			dirs, err := a.toResume(args, all)
+			if err != nil {
+				return err
+			}
+			var errs []error
+			for _, dir := range dirs {
+				errs = append(errs, a.resume(c.Context(), dir, asJSON))
+			}
+			return errors.Join(errs...)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "all tasks that have not ended")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (a *app) toResume(args []string, all bool) ([]task.Dir, error) {
+	if !all {
+		return a.findAll(args)
+	}
+	views, err := a.list()
+	if err != nil {
+		return nil, err
+	}
+	var dirs []task.Dir
+	for _, v := range views {
+		if v.Orphaned() {
+			dirs = append(dirs, v.Dir)
+		}
+	}
+	return dirs, nil
+}
+
+func (a *app) resume(ctx context.Context, dir task.Dir, asJSON bool) error {
+	v, err := observer.Read(dir)
+	if err != nil {
+		return err
+	}
+	if err := over(v); err != nil {
+		return held(err)
+	}
+	r := resumed{ID: v.ID}
+	if v.Shim == 0 && v.Brain == 0 {
+		p, err := a.programs()
+		if err != nil {
+			return err
+		}
+		if r.Started, err = launch.Wake(dir, p); err != nil {
+			return err
+		}
+		if err := a.awaitBrain(ctx, dir); err != nil {
+			return fmt.Errorf("resume task %s: %w", v.ID, err)
+		}
+	}
+	switch {
+	case asJSON:
+		return a.json(r)
+	case r.Started:
+		return a.print("task %s goes on\n", r.ID)
+	}
+	return a.print("task %s is kept already: shim %d, brain %d\n", r.ID, v.Shim, v.Brain)
+}
+
+// awaitBrain waits until a brain answers, or the task has ended.
+func (a *app) awaitBrain(ctx context.Context, dir task.Dir) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := launch.Ask(ctx, dir, control.PathStatus, nil, a.waker(dir))
+	if finished := (*errOver)(nil); errors.As(err, &finished) {
+		return nil
+	}
+	return err
+}
+
+// list reads every task under the root.
+func (a *app) list() ([]*observer.View, error) {
+	root, err := a.tasksRoot()
+	if err != nil {
+		return nil, err
+	}
+	return observer.List(root)
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dewarhq/dewar/launch"
+	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
+)
+
+// find is the directory of the task whose id begins with prefix.
+func (a *app) find(prefix string) (task.Dir, error) {
+	root, err := a.tasksRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, err := observer.Find(root, prefix)
+	if err != nil {
+		return "", misuse(err)
+	}
+	return dir, nil
+}
+
+// findAll finds each task; all that are unknown are said at once.
+func (a *app) findAll(prefixes []string) ([]task.Dir, error) {
+	var dirs []task.Dir
+	var errs []error
+	for _, p := range prefixes {
+		dir, err := a.find(p)
+		dirs, errs = append(dirs, dir), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, misuse(err)
+	}
+	return dirs, nil
+}
+
+// view finds a task and reads it.
+func (a *app) view(prefix string) (*observer.View, error) {
+	dir, err := a.find(prefix)
+	if err != nil {
+		return nil, err
+	}
+	return observer.Read(dir)
+}
+
+// programs are the shim and the brain to be started.
+func (a *app) programs() (launch.Programs, error) {
+	return launch.FindPrograms(a.env("DEWAR_LIBEXEC"), a.env("PATH"))
+}
+
+// errOver says that a task has ended, when something was wanted of it.
+type errOver struct {
+	id    string
+	state machine.TaskState
+	cause string
+}
+
+func (e *errOver) Error() string {
+	said := fmt.Sprintf("task %s has finished before: %s", e.id, e.state)
+	if e.cause != "" {
+		said += ": " + e.cause
+	}
+	return said
+}
+
+// over is an *errOver if the task has ended, else nil.
+func over(v *observer.View) error {
+	if !v.Over() {
+		return nil
+	}
+	return &errOver{v.ID, v.State.State, v.State.Reason}
+}
+
+// waker starts the shim of a task that nobody keeps, if it has not ended.
+func (a *app) waker(dir task.Dir) func() error {
+	return func() error {
+		v, err := observer.Read(dir)
+		if err == nil {
+			err = over(v)
+		}
+		if err != nil {
+			return err
+		}
+		p, err := a.programs()
+		if err != nil {
+			return err
+		}
+		started, err := launch.Wake(dir, p)
+		if started {
+			a.note("nobody kept task %s: a new shim was started", v.ID)
+		}
+		return err
+	}
+}
+
+// isFile says whether an argument that may be a file or a task is a file.
+func isFile(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && !info.IsDir()
+}
+
+// neither is the error for an argument that is neither a file nor a task.
+func (a *app) neither(arg string, err error) error {
+	if _, stat := os.Stat(arg); errors.Is(stat, fs.ErrNotExist) {
+		if root, rootErr := a.tasksRoot(); rootErr == nil && filepath.Base(arg) == arg {
+			return misuse(fmt.Errorf("there is no file and no task %s; tasks are looked for under %s", task.Quote(arg), root))
+		}
+		return misuse(fmt.Errorf("there is no file %s", task.Quote(arg)))
+	}
+	return err
+}
