@@ -48,7 +48,8 @@ func (b *brain) believe(id task.RunID, s shim.Status) {
 
 func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 	if run.State == machine.Forked && s.StartedBoot != 0 {
-		b.fact(id, machine.Started{RunID: id, Pid: s.Pid, Start: int64(s.Start)})
+		at := machine.Instant{Boot: s.StartedBoot, Wall: s.StartedWall}
+		b.fact(id, machine.Started{RunID: id, Pid: s.Pid, Start: int64(s.Start), At: at})
 	}
 	if s.Ready && run.Ready == (machine.Instant{}) && s.StartedBoot != 0 {
 		b.fact(id, machine.Ready{RunID: id})

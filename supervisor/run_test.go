@@ -23,7 +23,7 @@ func allSorts() (task.Task, []string) {
 	first := sh("first", tell+"true")
 	fails := sh("fails", tell+"echo alas >&2; exit 3")
 	fails.MaxFailures = 2
-	second := sh("second", tell+"true")
+	second := sh("second", tell+`until grep -q side/0 "$HOME/ran"; do sleep 0.01; done`)
 	killed := sh("killed", tell+"kill -9 $$")
 	for _, p := range []*task.Process{&fails, &second, &killed} {
 		p.After = []task.Edge{{Process: "first", When: task.WhenSuccess}}

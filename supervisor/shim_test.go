@@ -147,9 +147,6 @@ func TestReboot(t *testing.T) {
 			t.Errorf("%s: run 0 is %s (%s), %d failures", p.Name, r.State, r.Reason, p.Failures)
 		}
 	}
-	if err := os.Remove(w.dir.Status(web)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // rewriteBoot makes a journal one of another boot.
