@@ -53,18 +53,19 @@ func measure(bin string, times int, quick bool, only, jsonFile string) (err erro
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", work.name)
-		rows, err := work.measure(b)
-		if err != nil {
-			return fmt.Errorf("measure %s: %w", work.name, err)
+		rows, failure := work.measure(b)
+		if failure != nil { // the others are worth their while all the same
+			err = errors.Join(err, fmt.Errorf("measure %s: %w", work.name, failure))
+			continue
 		}
 		report.add(work.name, rows)
 	}
 	report.Host.LoadAfter = host.LoadAverage()
 	report.print(os.Stdout)
 	if jsonFile != "" {
-		return report.write(jsonFile)
+		err = errors.Join(err, report.write(jsonFile))
 	}
-	return nil
+	return err
 }
 
 // bench is what the measurements share.
