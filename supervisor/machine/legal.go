@@ -70,6 +70,9 @@ func (m *Machine) legalRun(r Record) error {
 			return fmt.Errorf("run %s was ready before", r.RunID)
 		}
 	case Stopping:
+		if r.Signal.Number() == 0 {
+			return fmt.Errorf("there is no signal %s", task.Quote(string(r.Signal)))
+		}
 		return m.legalStop(r.RunID, func(run *Run) bool { return run.Stop != nil },
 			func(run *Run) bool { return run.LeftStop != nil }, "told to stop")
 	case Killing:
