@@ -27,6 +27,8 @@ build:
 programs: build
 	@mkdir -p $(BIN)/crashpoints
 	$(BUILD) -tags crashpoints -o $(BIN)/crashpoints/ ./cmd/...
+	@mkdir -p $(BIN)/test
+	$(BUILD) -o $(BIN)/test/ ./test/chaos/payload
 
 run: build
 	@BIN=$(BIN) bash examples/run.sh
