@@ -177,10 +177,10 @@ func TestDiff(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	made := DefaultTask()
-	made.Processes = named("a")
+	made.Name, made.Processes = "x/y", named("a")
 	made.Processes[0].Env = map[string]string{"A": "\x00"}
 	err := made.Validate().Err()
-	if err == nil || err.Error() != "name: the task's name \"\" is empty\nprocesses[0].env.A: the environment variable \"A\" contains a NUL character, which no command can be given" {
+	if err == nil || err.Error() != "name: the task's name \"x/y\" contains a slash: it becomes the name of one directory\nprocesses[0].env.A: the environment variable \"A\" contains a NUL character, which no command can be given" {
 		t.Error(err)
 	}
 	if Problems(nil).Err() != nil {

@@ -43,7 +43,9 @@ func (v *validation) task() {
 		v.add(Path{"processes"}, "the task has no process: give at least one")
 		return
 	}
-	v.addErr(Path{"name"}, CheckName(v.Name), "the task's name %s", Quote(v.Name))
+	if v.Name != v.Processes[0].Name { // by default it is the same, and is reported there
+		v.addErr(Path{"name"}, CheckName(v.Name), "the task's name %s", Quote(v.Name))
+	}
 	v.count(Path{"max_failures"}, v.MaxFailures, "0 means that no number of failed processes fails the task")
 	v.count(Path{"max_concurrency"}, v.MaxConcurrency, "0 means that any number of processes may run at once")
 	v.span(Path{"finalization_wait"}, v.FinalizationWait)

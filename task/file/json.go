@@ -64,7 +64,8 @@ func (r *jsonReader) value(depth int) *node {
 func (r *jsonReader) object(n *node, depth int) {
 	known := make(map[string]position)
 	for r.another('}') {
-		m := member{at: r.at, key: r.quoted()}
+		m := member{at: r.at}
+		m.key = r.quoted()
 		r.space()
 		r.take(1) // the colon
 		m.value = r.value(depth + 1)
