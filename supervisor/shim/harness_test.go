@@ -170,9 +170,15 @@ func (r *rig) stop() {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
+	r.bury()
+}
+
+// bury does what a brain does after the shim's death.
+func (r *rig) bury(more ...shim.Status) {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := client.Bury(ctx, r.dir, r.id, r.statuses()); err != nil {
+	if err := client.Bury(ctx, r.dir, r.id, append(r.statuses(), more...)); err != nil {
 		r.t.Error(err)
 	}
 }
@@ -331,6 +337,8 @@ func (r *rig) log(id task.RunID, name string) string {
 	}
 	return string(b)
 }
+
+func withStdout(f *os.File) option { return func(c *exec.Cmd) { c.Stdout = f } }
 
 func needRoot(t *testing.T) {
 	t.Helper()

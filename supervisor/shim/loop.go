@@ -125,6 +125,7 @@ func (s *shim) drop(fd *int) {
 
 // loop runs until the shim is to end and returns its exit code.
 func (s *shim) loop() int {
+	s.expire(BootTime())
 	for !s.done {
 		s.conn.flush(s)
 		s.collect()
