@@ -60,6 +60,10 @@ func (b *brain) neverBegun(id task.RunID) bool {
 // prepare writes a run's spec and queues its start. Whatever else than want of room
 // stands in the way is the run's end.
 func (b *brain) prepare(id task.RunID) {
+	if b.stale[id] {
+		b.relist = true // which finds out what became of it
+		return
+	}
 	b.prune(id)
 	spec, err := b.spec(id)
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/dewarhq/dewar/supervisor/control"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/test/needs"
+	"github.com/dewarhq/dewar/test/soak"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,9 +118,10 @@ func full(t *testing.T, kind string, leave int64, later string, then func(w *wor
 // No exit code is lost, a kill works, and everything goes on when there is room.
 func TestFullDisk(t *testing.T) {
 	for _, kind := range []string{"tmpfs", "ext4"} {
-		for _, leave := range []int64{0, 4 << 10, 8 << 10, 16 << 10, 40 << 10} {
+		for _, leave := range leftovers(t) {
 			name := kind + strconv.FormatInt(leave>>10, 10)
 			t.Run(name+"goeson", func(t *testing.T) {
+				t.Parallel()
 				full(t, kind, leave, "exit 42", func(w *world, filling string) {
 					if err := os.Remove(filling); err != nil {
 						t.Fatal(err)
@@ -136,6 +138,7 @@ func TestFullDisk(t *testing.T) {
 				})
 			})
 			t.Run(name+"killed", func(t *testing.T) {
+				t.Parallel()
 				full(t, kind, leave, "exec sleep 1000", func(w *world, _ string) {
 					w.ask(control.PathKill, `{"grace":"10s"}`, 200)
 					if s := w.finished(); s.State != machine.Killed {
@@ -145,6 +148,15 @@ func TestFullDisk(t *testing.T) {
 			})
 		}
 	}
+}
+
+// leftovers are how much room a full disk still has, in bytes.
+func leftovers(t *testing.T) []int64 {
+	sizes := []int64{0, 4 << 10, 12 << 10}
+	for i := range soak.Times(t, 1) - 1 {
+		sizes = append(sizes, int64(5+i)<<12)
+	}
+	return sizes
 }
 
 // checkFullRuns allows runs that were lost for want of room, and no failure

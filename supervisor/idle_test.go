@@ -38,6 +38,7 @@ func idle(t testing.TB, n int) (w *world, brain int) {
 }
 
 func TestIdleBrainSleeps(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes 12 s")
 	}

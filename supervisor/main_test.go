@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -71,6 +72,7 @@ func executor() string   { return filepath.Join(programs, "dewar-executor") }
 // each point; PANIC a file that makes each brain panic while it is there;
 // COMPACT after how many records the journal is compacted.
 func beBrain(dir task.Dir) int {
+	signal.Ignore(unix.SIGXFSZ) // a limit on its files' size is to look like a full disk
 	at, err := strconv.Atoi(os.Getenv("CRASH_AT"))
 	if err != nil {
 		at = 0

@@ -61,12 +61,15 @@ func (b *brain) list(ctx context.Context) error {
 // not know. A run that this shim does not know was another's: its final status
 // counts, else it is buried first and then lost.
 func (b *brain) compare(ctx context.Context, g client.Greeting) error {
-	b.takeUp()
 	known := make(map[task.RunID]client.Run, len(g.Runs))
 	for _, r := range g.Runs {
 		known[r.RunID] = r
 	}
 	var gone []orphan
+	if !b.taken {
+		gone = b.findStale(known)
+	}
+	b.takeUp()
 	for _, id := range b.machine.Live() {
 		if r, ok := known[id]; ok {
 			b.compareKnown(id, r)
@@ -127,14 +130,14 @@ type orphan struct {
 func (b *brain) compareUnknown(id task.RunID) (orphan, bool) {
 	s, found, err := b.status(id)
 	switch {
-	case found && s.State == shim.Ended && s.Left == 0:
-		b.believe(id, s)
-		return orphan{}, false
-	case found && s.State == shim.Ended && s.Boot == b.boot:
-		return orphan{id, s, func() { s.Left = 0; b.believe(id, s) }}, true
-	case found && s.State == shim.Ended:
+	case found && s.State == shim.Ended && (s.Left == 0 || s.Boot != b.boot || b.stale[id]):
 		s.Left = 0
 		b.believe(id, s)
+		return orphan{}, false
+	case found && s.State == shim.Ended:
+		return orphan{id, s, func() { s.Left = 0; b.believe(id, s) }}, true
+	case b.stale[id]: // and buried
+		b.lost(id, "the journal has lost its end, and nothing says how the run ended")
 		return orphan{}, false
 	case b.rebooted || found && s.Boot != b.boot:
 		b.lost(id, "the machine was restarted while it ran")

@@ -126,6 +126,7 @@ func TestBrainDiesOften(t *testing.T) {
 }
 
 func TestEndsWhileNoBrainLives(t *testing.T) {
+	t.Parallel()
 	p := sh("web", `touch "$HOME/up"; until [ -e "$HOME/go" ]; do sleep 0.01; done; exit 42`)
 	w := newWorld(t, tasks(p), "DEWAR_BRAIN_RETRY=2s")
 	w.start()
@@ -156,6 +157,7 @@ func after(process string) task.Edge { return task.Edge{Process: process, When: 
 // A journal that is compacted again and again says the same of what is kept, and the
 // directories of older runs are dropped.
 func TestCompactedJournal(t *testing.T) {
+	t.Parallel()
 	p := sh("often", `[ $DEWAR_RUN -ne 3 ] || exit 9; [ $DEWAR_RUN -lt 60 ] || exit 1`)
 	p.Daemon, p.MaxFailures = true, 2
 	for name, env := range map[string][]string{"in peace": nil, "with deaths": {"CRASH_AT=150"}} {

@@ -183,6 +183,7 @@ func TestMissingShim(t *testing.T) {
 }
 
 func TestHeld(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes 5 s")
 	}

@@ -38,6 +38,7 @@ type brain struct {
 	facts     []machine.Record    // known, and not yet recorded
 	pending   map[task.RunID]bool // runs that these are about
 	unspawned map[task.RunID]bool // their forking is recorded, but there was no room for more
+	stale     map[task.RunID]bool // they have a status, and the journal did not know them
 	requests  []request           // to be sent to the shim
 	flights   []flight            // sent, and not yet answered
 	full      bool                // the disk is full
