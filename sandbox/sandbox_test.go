@@ -83,7 +83,7 @@ func TestMakeFinishesWhatWasBegun(t *testing.T) {
 
 func TestMakeTouchesNothingInAUsersSandbox(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: somebody else's sandbox")
+		t.Skip("needs: root: somebody else's sandbox")
 	}
 	dir, u := task.Dir(t.TempDir()), owner(t)
 	if err := Make(dir, u, false); err != nil {

@@ -73,9 +73,13 @@ var built struct {
 	err  error
 }
 
-// binary builds the program as it is released.
+// binary is the program as it is released, built now unless DEWAR_BIN says
+// where it is.
 func binary(t testing.TB) string {
 	t.Helper()
+	if dir := os.Getenv("DEWAR_BIN"); dir != "" {
+		return filepath.Join(dir, "dewar-shim")
+	}
 	built.Do(func() {
 		var dir string
 		if dir, built.err = os.MkdirTemp("", "dewar-shim-test-"); built.err != nil {
@@ -343,7 +347,7 @@ func withStdout(f *os.File) option { return func(c *exec.Cmd) { c.Stdout = f } }
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs: root")
 	}
 }
 

@@ -97,6 +97,9 @@ func TestReport(t *testing.T) {
 		{"no root lane", []Results{
 			lane(userLane, outcomes{"A": skipped, "B": passed}, reasons{"A": needs.ReasonRoot}),
 		}, true, "not run: m A (needs: root)"},
+		{"no root lane, and root for something", []Results{
+			lane(userLane, outcomes{"A": skipped}, reasons{"A": "needs: root: to mount"}),
+		}, true, "not run: m A (needs: root)"},
 		{"no root lane, and another reason", []Results{
 			lane(userLane, outcomes{"A": skipped}, reasons{"A": "needs: redis-server"}),
 		}, false, "FAIL: m A ran in no lane: needs: redis-server"},
