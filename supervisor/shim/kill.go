@@ -9,14 +9,11 @@ func (s *shim) signalRun(r *run, sig syscall.Signal) {
 	group := 0
 	if r.st.State != Ended { // the main process is not reaped: the number is ours
 		group = r.st.Pid
-		// ESRCH: only the zombie is left in it.
-		_ = syscall.Kill(-group, sig)
+		send(-group, sig)
 	}
 	visit := func(st *Stat) {
 		if st.Pgid != group {
-			send(st, sig)
-		} else if st.State == 'T' && endsByDefault(sig) {
-			_ = syscall.Kill(st.Pid, syscall.SIGCONT)
+			send(st.Pid, sig)
 		}
 	}
 	s.adopt()
@@ -34,11 +31,8 @@ func (s *shim) signalRun(r *run, sig syscall.Signal) {
 
 // signalMain delivers a signal to a run's main process.
 func (s *shim) signalMain(r *run, sig syscall.Signal) {
-	if !r.live() {
-		return
-	}
-	if st, err := ReadStat(r.st.Pid); err == nil {
-		send(&st, sig)
+	if r.live() {
+		send(r.st.Pid, sig)
 	}
 }
 
@@ -91,9 +85,9 @@ func (s *shim) clear() {
 			r.st.Signals = append(r.st.Signals, int(syscall.SIGKILL))
 			s.writeStatus(r, false)
 		}
-		_ = syscall.Kill(-r.st.Pid, syscall.SIGKILL) // ESRCH: only the zombie is left in it
+		send(-r.st.Pid, syscall.SIGKILL)
 		if r.live() {
-			s.tree.walk(r.st.Pid, func(st *Stat) { send(st, syscall.SIGKILL) })
+			s.tree.walk(r.st.Pid, func(st *Stat) { send(st.Pid, syscall.SIGKILL) })
 		}
 	}
 	for _, r := range s.leaving {
@@ -111,6 +105,6 @@ func (s *shim) clearMore() {
 		return
 	}
 	for pid := range s.orphans {
-		s.tree.walk(pid, func(st *Stat) { send(st, syscall.SIGKILL) })
+		s.tree.walk(pid, func(st *Stat) { send(st.Pid, syscall.SIGKILL) })
 	}
 }

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"errors"
 	"syscall"
 	"unsafe"
 )
@@ -105,14 +106,23 @@ func (s *shim) release(pid int) {
 }
 
 // finish ends a run of whose session nothing is left: the final status into
-// place, then reap, then tell.
+// place, then reap, then tell. While the file system fails us the zombie stays,
+// and with it what it knows; only a run whose directory has been removed has no
+// place to be recorded.
 func (s *shim) finish(r *run) {
-	s.sweeping = without(s.sweeping, r)
 	s.drainLogs(r)
 	s.drainNotify(r)
 	left := s.countStrays(r)
 	s.endStatus(r, left)
-	s.writeStatus(r, left == 0)
+	err := s.replaceStatus(r, left == 0)
+	if err != nil && !r.stuck {
+		complain(err.Error())
+	}
+	if r.stuck = err != nil && !errors.Is(err, syscall.ENOENT); r.stuck {
+		r.killAt = BootTime() + graceOfSession
+		return
+	}
+	s.sweeping = without(s.sweeping, r)
 	s.release(r.st.Pid)
 	delete(s.mains, r.st.Pid)
 	s.held--

@@ -22,6 +22,7 @@ type run struct {
 	killing bool // nothing of it is to live
 	rough   bool // what is left of its session has had TERM and its second: KILL
 	killAt  int64
+	stuck   bool  // its final status could not be written; tried again at killAt
 	later   []int // signals that wait until the command runs
 
 	orphans int  // children of ours that are descendants of it

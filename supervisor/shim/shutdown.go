@@ -93,7 +93,7 @@ func (s *shim) expireShutdown(now int64) {
 	s.adopt()
 	for pid, o := range s.orphans {
 		if o.run == nil {
-			s.tree.walk(pid, func(st *Stat) { send(st, syscall.SIGTERM) })
+			s.tree.walk(pid, func(st *Stat) { send(st.Pid, syscall.SIGTERM) })
 		}
 	}
 	s.stir = true

@@ -68,7 +68,7 @@ func (s *shim) sweep(r *run) {
 				return
 			}
 			left++
-			send(st, sig)
+			send(st.Pid, sig)
 			s.nudge(st.Pid)
 		})
 	}
@@ -80,28 +80,20 @@ func (s *shim) sweep(r *run) {
 	}
 }
 
-// send delivers a signal to a process that has just been seen, and wakes it if
-// it is stopped and the signal means to end it.
-func send(st *Stat, sig syscall.Signal) {
+// send delivers a signal to a process that has just been seen, or with a
+// negative number to a group. A signal that asks to end is followed by CONT,
+// without which one that is stopped, or about to be, would never hear it.
+func send(pid int, sig syscall.Signal) {
 	if sig == 0 {
 		return
 	}
 	// The only possible errors: it has gone, or (as an ordinary user) it has
 	// become another user's, whom we may not signal.
-	_ = syscall.Kill(st.Pid, sig)
-	if st.State == 'T' && endsByDefault(sig) {
-		_ = syscall.Kill(st.Pid, syscall.SIGCONT)
-	}
-}
-
-// endsByDefault reports whether a signal is one that a stopped process should
-// be woken for.
-func endsByDefault(sig syscall.Signal) bool {
+	_ = syscall.Kill(pid, sig)
 	switch sig {
-	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGPIPE, syscall.SIGABRT:
-		return true
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
-	return false
 }
 
 // nudge makes the death of a process wake us that is not a child of ours and
@@ -193,7 +185,7 @@ func (s *shim) countStrays(r *run) int {
 func (s *shim) signalStrays(r *run, sig syscall.Signal) {
 	for pid, o := range s.orphans {
 		if o.run == r {
-			s.tree.walk(pid, func(st *Stat) { send(st, sig) })
+			s.tree.walk(pid, func(st *Stat) { send(st.Pid, sig) })
 		}
 	}
 }
