@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -44,7 +45,7 @@ func List(root string) ([]*View, error) {
 			continue
 		}
 		if err != nil {
-			v = &View{ID: id, Dir: task.Dir(filepath.Join(root, id)), Problems: []error{err}, machine: newFold("").machine, unsure: true}
+			v = &View{ID: id, Dir: task.Dir(filepath.Join(root, id)), Problems: []error{err}, machine: machine.New(task.Task{}), unsure: true}
 		}
 		views = append(views, v)
 	}

@@ -118,14 +118,16 @@ func readFields(path string, each func(key string, value []byte) error) error {
 	if err != nil {
 		return err
 	}
+	found := 0
 	err = shim.EachField(data, func(key, value []byte) error {
+		found++
 		if err := each(string(key), value); err != nil {
 			return fmt.Errorf("its field %s: %w", key, err)
 		}
 		return nil
 	})
-	if err == nil && len(data) == 0 {
-		err = errors.New("it is empty")
+	if err == nil && found == 0 {
+		err = errors.New("there is nothing in it")
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -119,118 +118,6 @@ func LastLine(dir task.Dir, id task.RunID, s Stream) (string, error) {
 	}
 	end = bytes.TrimRight(end[:n], "\r\n \t")
 	return string(end[bytes.LastIndexByte(end, '\n')+1:]), nil
-}
-
-// logFile is a log that is being read, across its rotation.
-type logFile struct {
-	dir    *os.File
-	stream Stream
-	file   *os.File // nil: there is none yet
-	off    int64
-}
-
-// begin opens the log, if it is there, at the beginning of its last lines; all
-// of them if lines is negative.
-func (l *logFile) begin(lines int) error {
-	f, err := openLogFile(l.dir, string(l.stream))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	l.file = f
-	if lines >= 0 {
-		l.off, err = lastLines(f, lines)
-	}
-	return err
-}
-
-// copy writes what has come to w: the rest of the file that is being read,
-// then what has come after it if that was rotated.
-func (l *logFile) copy(w io.Writer) error {
-	for {
-		if l.file == nil {
-			if err := l.begin(-1); err != nil || l.file == nil {
-				return err
-			}
-		}
-		n, err := io.Copy(w, io.NewSectionReader(l.file, l.off, 1<<62-l.off))
-		l.off += n
-		if err != nil {
-			return fmt.Errorf("pass on the log: %w", err)
-		}
-		more, err := l.next()
-		if err != nil || !more {
-			return err
-		}
-	}
-}
-
-// next goes on to the file that followed the one that is read to its end, if
-// that was rotated; or to its beginning, if it was emptied.
-func (l *logFile) next() (more bool, err error) {
-	mine, err := l.file.Stat()
-	if err != nil {
-		return false, fmt.Errorf("read the log: %w", err)
-	}
-	if mine.Size() < l.off {
-		l.off = 0
-		return true, nil
-	}
-	if mine.Size() > l.off {
-		return true, nil
-	}
-	var newer *os.File // than mine, which may have become stdout.1, stdout.2 …
-	for n := 0; ; n++ {
-		f, err := openLogFile(l.dir, numbered(l.stream, n))
-		if n == 0 && err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				err = nil // it is just being rotated
-			}
-			return false, err
-		}
-		if err != nil {
-			break // mine is gone: its followers begin with the oldest that is there
-		}
-		there, err := f.Stat()
-		if err == nil && os.SameFile(mine, there) {
-			if newer == nil {
-				return false, f.Close()
-			}
-			err = f.Close()
-			return err == nil, errors.Join(err, l.turn(newer))
-		}
-		if newer != nil {
-			err = errors.Join(err, newer.Close())
-		}
-		if newer = f; err != nil {
-			return false, errors.Join(err, newer.Close())
-		}
-	}
-	return true, l.turn(newer)
-}
-
-// turn goes on with another file.
-func (l *logFile) turn(f *os.File) error {
-	old := l.file
-	l.file, l.off = f, 0
-	return old.Close()
-}
-
-func (l *logFile) close() error {
-	err := l.dir.Close()
-	if l.file != nil {
-		err = errors.Join(err, l.file.Close())
-	}
-	return err
-}
-
-func numbered(s Stream, n int) string {
-	if n == 0 {
-		return string(s)
-	}
-	return string(s) + "." + strconv.Itoa(n)
 }
 
 // lastLines is where the last n lines of a file begin.

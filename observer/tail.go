@@ -21,7 +21,7 @@ type TailOptions struct {
 	Process string
 	Run     *int   // nil: the latest, and with Follow those that come after it
 	Stream  Stream // Stdout if it is empty
-	Last    *int   // only so many lines of what there is at first; nil: all
+	Last    *int   // only so many lines of what there is at first, of the newest file; nil: all
 	Follow  bool
 	// Enter, unless nil, is called when another run's log is begun.
 	Enter func(task.RunID) error
@@ -136,16 +136,18 @@ func (t *tail) enter(l *logFile) error {
 			return err
 		}
 	}
-	if t.Enter != nil {
-		if err := t.Enter(*t.at); err != nil {
-			return err
-		}
-	}
+	last := -1
 	if !t.entered && t.Last != nil {
-		err = l.begin(*t.Last)
+		last = *t.Last
 	}
 	t.entered = true
-	return err
+	if err := l.begin(last); err != nil {
+		return err
+	}
+	if t.Enter != nil {
+		return t.Enter(*t.at)
+	}
+	return nil
 }
 
 // leave is done with the log of a run.
