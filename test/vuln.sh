@@ -8,7 +8,7 @@ out=$(timeout 300 go run "$tool" ./... 2>&1)
 status=$?
 case $status:$out in
 0:*) echo "govulncheck: no known hole" ;;
-*"fetching vulnerabilities"*) printf 'govulncheck: its database cannot be reached from here; nothing was checked\n%s\n' "$(tail -n 2 <<<"$out")" ;;
+*"fetching vulnerabilities"*) printf 'govulncheck: its database cannot be reached from here; nothing was checked\n%s\n' "$(grep "fetching vulnerabilities" <<<"$out")" ;;
 124:*) echo "govulncheck: its database does not answer; nothing was checked" ;;
 *) printf '%s\n' "$out"; exit 1 ;;
 esac

@@ -32,8 +32,8 @@ type (
 	}
 )
 
-// run is one task of ours.
-type run struct {
+// running is one task of ours.
+type running struct {
 	b    *bench
 	root string
 	file string
@@ -41,7 +41,7 @@ type run struct {
 
 const taskID = "t"
 
-func (b *bench) newRun(g graph) (*run, error) {
+func (b *bench) newRun(g graph) (*running, error) {
 	root, err := b.dir()
 	if err != nil {
 		return nil, err
@@ -50,15 +50,15 @@ func (b *bench) newRun(g graph) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{b: b, root: root, file: filepath.Join(root, "task.json")}
+	r := &running{b: b, root: root, file: filepath.Join(root, "task.json")}
 	r.root = filepath.Join(root, "tasks")
 	return r, os.WriteFile(r.file, content, 0o644)
 }
 
-func (r *run) dir() task.Dir { return task.Dir(filepath.Join(r.root, taskID)) }
+func (r *running) dir() task.Dir { return task.Dir(filepath.Join(r.root, taskID)) }
 
 // command runs the task and follows it to its end.
-func (r *run) command(flags ...string) *exec.Cmd {
+func (r *running) command(flags ...string) *exec.Cmd {
 	args := append([]string{"run", "--root", r.root, "--task-id", taskID}, flags...)
 	return r.b.dewar(append(args, r.file)...)
 }
@@ -70,7 +70,7 @@ func (b *bench) dewar(args ...string) *exec.Cmd {
 }
 
 // sleepers starts a task of n processes that sleep, and waits until all do.
-func (b *bench) sleepers(n int) (*run, error) {
+func (b *bench) sleepers(n int) (*running, error) {
 	there, err := b.dir()
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (b *bench) sleepers(n int) (*run, error) {
 }
 
 // kill ends the task and waits until it is over.
-func (r *run) kill() error {
+func (r *running) kill() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	args := []string{"kill", "--root", r.root, "--now", taskID}
@@ -114,7 +114,7 @@ func (r *run) kill() error {
 }
 
 // pids are those of the task's shim and brain.
-func (r *run) pids() (shimPid, brainPid int, err error) {
+func (r *running) pids() (shimPid, brainPid int, err error) {
 	if shimPid, err = shim.Holder(r.dir().ShimLock()); err != nil {
 		return 0, 0, err
 	}

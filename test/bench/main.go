@@ -23,7 +23,7 @@ func main() {
 	only := flag.String("only", "", "only work whose name matches")
 	jsonFile := flag.String("json", "", "write the results there too")
 	flag.Parse()
-	exitOn(measure(*bin, *times, *quick, *only, *jsonFile))
+	exitOn(run(*bin, *times, *quick, *only, *jsonFile))
 }
 
 func exitOn(err error) {
@@ -33,7 +33,7 @@ func exitOn(err error) {
 	}
 }
 
-func measure(bin string, times int, quick bool, only, jsonFile string) (err error) {
+func run(bin string, times int, quick bool, only, jsonFile string) (err error) {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -47,25 +47,33 @@ func measure(bin string, times int, quick bool, only, jsonFile string) (err erro
 	if err != nil {
 		return err
 	}
-	report := Report{Host: host.Look(), Begun: time.Now().UTC()}
-	for _, work := range works {
-		if !wanted.MatchString(work.name) {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "%s …\n", work.name)
-		rows, failure := work.measure(b)
-		if failure != nil { // the others are worth their while all the same
-			err = errors.Join(err, fmt.Errorf("measure %s: %w", work.name, failure))
-			continue
-		}
-		report.add(work.name, rows)
-	}
-	report.Host.LoadAfter = host.LoadAverage()
+	report, err := b.measure(wanted)
 	report.print(os.Stdout)
 	if jsonFile != "" {
 		err = errors.Join(err, report.write(jsonFile))
 	}
 	return err
+}
+
+// measure does all work whose name matches. What fails does not keep the rest
+// from being measured.
+func (b *bench) measure(wanted *regexp.Regexp) (Report, error) {
+	report := Report{Host: host.Look(), Begun: time.Now().UTC()}
+	var failures []error
+	for _, work := range works {
+		if !wanted.MatchString(work.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s …\n", work.name)
+		rows, err := work.measure(b)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("measure %s: %w", work.name, err))
+			continue
+		}
+		report.add(work.name, rows)
+	}
+	report.Host.LoadAfter = host.LoadAverage()
+	return report, errors.Join(failures...)
 }
 
 // bench is what the measurements share.

@@ -33,9 +33,9 @@ var promises = map[string]map[string]promise{
 // ours is the row's name for Dewar as a whole.
 const ours = "dewar"
 
-// judge says what was promised for a row and whether it was kept. rows are the
-// medians of the same work.
-func judge(work, by string, median float64, rows map[string]float64) (goal string, kept *bool, thermos string) {
+// judge says what was promised for a row and whether it was kept, with bounds
+// slack times as wide. medians are those of the same work.
+func judge(work, by string, median float64, medians map[string]float64, slack float64) (goal string, kept *bool, thermos string) {
 	p, ok := promises[work][by]
 	if !ok {
 		return "", nil, ""
@@ -43,18 +43,18 @@ func judge(work, by string, median float64, rows map[string]float64) (goal strin
 	var good bool
 	switch {
 	case p.zero:
-		goal, good = "0", median == 0
+		goal, good = "0", median <= slack-1
 	case p.least > 0:
-		goal, good = fmt.Sprintf("≥ %g", p.least), median >= p.least
+		goal, good = fmt.Sprintf("≥ %g", p.least), median >= p.least/slack
 	case p.ratio > 0:
-		base, ok := rows[p.than]
+		base, ok := medians[p.than]
 		goal = fmt.Sprintf("≤ %g × %s", p.ratio, p.than)
 		if !ok {
 			return goal, nil, p.thermo
 		}
-		good = median <= p.ratio*base
+		good = median <= p.ratio*base*slack
 	default:
-		goal, good = fmt.Sprintf("≤ %g", p.most), median <= p.most
+		goal, good = fmt.Sprintf("≤ %g", p.most), median <= p.most*slack
 	}
 	return goal, &good, p.thermo
 }

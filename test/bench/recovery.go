@@ -120,7 +120,7 @@ func measureTakeUp(b *bench) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-func takeUp(r *run) (ms float64, err error) {
+func takeUp(r *running) (ms float64, err error) {
 	_, brain, err := r.pids()
 	if err != nil {
 		return 0, err
@@ -138,7 +138,7 @@ func takeUp(r *run) (ms float64, err error) {
 
 // answers waits until a brain, but not the one that is no more, says that all
 // the processes live.
-func answers(r *run, noMore int) error {
+func answers(r *running, noMore int) error {
 	var last error
 	err := await("a brain answers for all live processes", 30*time.Second, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -45,7 +45,7 @@ func (r *Report) add(work string, rows []Row) {
 		medians[row.By] = row.Median
 	}
 	for _, row := range rows {
-		row.Promise, row.Kept, row.Thermos = judge(work, row.By, row.Median, medians)
+		row.Promise, row.Kept, row.Thermos = judge(work, row.By, row.Median, medians, 1)
 		r.Rows = append(r.Rows, row)
 	}
 }

@@ -126,7 +126,7 @@ func measureIdle(b *bench) ([]Row, error) {
 	return rows, nil
 }
 
-func idleOurs(b *bench, r *run) ([]float64, error) {
+func idleOurs(b *bench, r *running) ([]float64, error) {
 	time.Sleep(b.settle())
 	shimPid, brainPid, err := r.pids()
 	if err != nil {
