@@ -10,10 +10,6 @@ import (
 // Shell is what runs a cmdline.
 const Shell = "/bin/bash"
 
-// The kernel takes no argument longer than this (MAX_ARG_STRLEN, its ending
-// NUL included), however much room there is for all of them together.
-const maxArgument = 128 << 10
-
 // Command is what a process' run executes: its argv, or its cmdline given to
 // bash. The error says why it could never be executed.
 func Command(p task.Process) ([]string, error) { return command(p, Shell) }
@@ -28,11 +24,6 @@ func command(p task.Process, shell string) ([]string, error) {
 	}
 	if len(argv) == 0 {
 		return nil, fmt.Errorf("run %s: it has neither cmdline nor argv", p.Name)
-	}
-	for _, arg := range argv {
-		if len(arg) >= maxArgument {
-			return nil, fmt.Errorf("run %s: an argument of its command has %d bytes, and Linux takes %d at most; put it into a file of its own", p.Name, len(arg), maxArgument-1)
-		}
 	}
 	return argv, nil
 }

@@ -31,9 +31,10 @@ type Setting struct {
 // Environ is the environment of a run as NAME=value, sorted by name.
 //
 // What the process' file says wins over what we say, and that over the caller's
-// environment; but the caller, who asked for it, keeps its PATH, LANG and TZ. The names
-// by which we find a run's stray processes again are always ours. NOTIFY_SOCKET
-// is the shim's to add; the caller's own is not passed on, nor is its PWD.
+// environment; but the caller, who asked for it, keeps its PATH, LANG and TZ.
+// The names by which we find a run's stray processes again are always ours.
+// NOTIFY_SOCKET is the shim's to add; the caller's own is not passed on, nor is
+// its PWD.
 func Environ(s Setting) []string {
 	env := make(map[string]string, len(s.Base)+len(s.Env)+12)
 	setUnlessEmpty(env, "LANG", s.Lang)

@@ -17,8 +17,8 @@ const (
 )
 
 // Make makes a task's sandbox, or finishes making it. The sandbox is 0700 and
-// the user's; with shared, when processes of several users live in it, others may
-// pass through it (0711) and all may write into TMPDIR (1777).
+// the user's; with shared, when processes of several users live in it, others
+// may pass through it (0711) and all may write into TMPDIR (1777).
 //
 // It becomes the user's last of all. A sandbox that is the user's already is
 // left as it is.

@@ -57,8 +57,8 @@ func (b *brain) neverBegun(id task.RunID) bool {
 	return true
 }
 
-// prepare writes a run's spec and queues its start. Whatever else than want of room
-// stands in the way is the run's end.
+// prepare writes a run's spec and queues its start. Whatever else than want of
+// room stands in the way is the run's end.
 func (b *brain) prepare(id task.RunID) {
 	if b.stale[id] {
 		b.relist = true // which finds out what became of it

@@ -63,7 +63,8 @@ func BenchmarkSequence(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstExec is the time from a brain's first instant to that of the first command.
+// BenchmarkFirstExec is the time from a brain's first instant to that of the
+// first command.
 func BenchmarkFirstExec(b *testing.B) {
 	var takenUp, started, shimToBrain time.Duration
 	for range b.N {
@@ -104,8 +105,8 @@ func benchmark(b *testing.B, spec task.Task, runs int) {
 	b.ReportMetric(float64(runs)/time.Duration(last-first).Seconds(), "runs/s")
 }
 
-// finishedAtOnce is finished without looking at the journal over and over, which would
-// take time from what is measured.
+// finishedAtOnce is finished without looking at the journal over and over,
+// which would take time from what is measured.
 func (w *world) finishedAtOnce() {
 	w.Helper()
 	w.holder(w.dir.ShimLock())

@@ -50,7 +50,8 @@ func (a *alarm) listen() {
 }
 
 // set makes the alarm ring once, at a boot time in nanoseconds, or at once if
-// that has passed; 0 is never. It may ring once more for what it was set to before.
+// that has passed; 0 is never. It may ring once more for what it was set to
+// before.
 func (a *alarm) set(at int64) error {
 	if at < 0 {
 		at = 1

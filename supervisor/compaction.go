@@ -27,8 +27,9 @@ func (c *compaction) due(j *journal.Journal, after int) bool {
 	return bytes > c.bytes && (records > after || bytes > growth)
 }
 
-// compactIfDue makes the journal short again. Where that is not possible, the long one
-// serves as well: it is tried again when the journal has grown further.
+// compactIfDue makes the journal short again. Where that is not possible, the
+// long one serves as well: it is tried again when the journal has grown
+// further.
 func (b *brain) compactIfDue() {
 	if !b.compact.due(b.journal, b.CompactAfter) {
 		return

@@ -48,8 +48,8 @@ type door struct {
 	done   chan error
 }
 
-// openDoor binds the task's control socket, which the holder of its lock may take
-// from whoever left it, and serves it until close.
+// openDoor binds the task's control socket, which the holder of its lock may
+// take from whoever left it, and serves it until close.
 func openDoor(ctx context.Context, dir task.Dir) (*door, error) {
 	listener, err := listen(dir)
 	if err != nil {
@@ -87,7 +87,8 @@ func listen(dir task.Dir) (net.Listener, error) {
 	return listener, nil
 }
 
-// close ends all requests that wait for the loop, and returns when nobody serves any more.
+// close ends all requests that wait for the loop, and returns when nobody
+// serves any more.
 func (d *door) close(dir task.Dir) error {
 	err := d.server.Close()
 	if served := <-d.done; !errors.Is(served, http.ErrServerClosed) {

@@ -27,8 +27,8 @@ func TestCutJournal(t *testing.T) {
 	}
 }
 
-// cutAt leaves so many records of the journal of a task in its middle. It says whether
-// there were more.
+// cutAt leaves so many records of the journal of a task in its middle. It says
+// whether there were more.
 func cutAt(t *testing.T, keep int, shimDies bool) bool {
 	first := sh("first", tell+"true")
 	fails := sh("fails", tell+"exit 3")

@@ -1,6 +1,7 @@
 // Package supervisor runs one task to its end: it is the thin loop around the
-// pure machine. What the machine decides it writes into the journal, then does; what
-// happens it reads from the truth, writes into the journal, then tells the machine.
+// pure machine. What the machine decides it writes into the journal, then does;
+// what happens it reads from the truth, writes into the journal, then tells the
+// machine.
 //
 //	      shim: bells ──▶ ┌───────────────────────────────────────────┐
 //	control.sock: asks ──▶│ loop   learn: read status files           │──▶ journal
@@ -20,6 +21,9 @@
 //	                 this brain ends: the new shim starts the next one
 //	a run the shim   its status is final: judged by that. It has no status: it was
 //	does not know    never begun. Else: buried, and LOST
+//	a run the        the journal has lost its end: what lives of the run is
+//	journal does     killed, and when the machine comes to it again, it is not
+//	not know         started a second time but judged by its status
 //	a journal or     quarantine: nothing is decided any more, but the task is
 //	task.json that   shown, and can be killed
 //	cannot be used
@@ -28,9 +32,9 @@
 // death are repeated; they are idempotent, but for signals, which are sent
 // again only where the run's status does not show them delivered.
 //
-// A full disk stops starts, and nothing else: facts and kills are written from the
-// journal's reserve. A fact that fits nowhere stays with the shim, which is told
-// that it was seen only when it was recorded. Only while the disk is full
+// A full disk stops starts, and nothing else: facts and kills are written from
+// the journal's reserve. A fact that fits nowhere stays with the shim, which is
+// told that it was seen only when it was recorded. Only while the disk is full
 // does the loop look again by itself, every few seconds.
 //
 // One goroutine owns everything; there is no lock. The door (control.sock), the
@@ -38,6 +42,6 @@
 // waits for.
 //
 // Deliberately absent: the rules (supervisor/machine), the files' formats
-// (supervisor/journal, supervisor/shim), the word Mesos, and any recovery from a panic: the shim
-// starts the next brain.
+// (supervisor/journal, supervisor/shim), the word Mesos, and any recovery from
+// a panic: the shim starts the next brain.
 package supervisor

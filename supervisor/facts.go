@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
@@ -76,16 +77,27 @@ func (b *brain) exit(id task.RunID, s shim.Status) machine.Exit {
 	case s.Error != "" && len(s.Signals) > 0: // what kept it from starting was most likely that
 		e.Unspawned = true
 	case s.Error != "" && saysNoRoom(s.Error):
-		e.Lost = "there was no room to start it: " + s.Error
+		e.Lost = "there was no room to start it: " + brief(s.Error)
 		b.becomeFull(errors.New(s.Error))
 	case s.Error != "":
-		e.Error = s.Error
+		e.Error = brief(s.Error)
 	case s.Signal >= 0:
 		e.Signal, e.Core = s.Signal, s.Core
 	default:
 		e.Exit = &s.Exit
 	}
 	return e
+}
+
+// brief is a sentence that may have come out of any length of a command's name.
+func brief(sentence string) string {
+	const most = 1 << 10
+	sentence = strings.ToValidUTF8(sentence, "\ufffd")
+	if len(sentence) <= most {
+		return sentence
+	}
+	head, tail := sentence[:most/2], sentence[len(sentence)-most/2:]
+	return strings.ToValidUTF8(head, "") + "…" + strings.ToValidUTF8(tail, "")
 }
 
 // lost notes that nothing is known of a run's end. What is said of it is true

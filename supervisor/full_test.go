@@ -18,8 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// small is the directory of a small file system of the test's own. The test runs once
-// more for it, in a mount namespace of its own, and returns false out here.
+// small is the directory of a small file system of the test's own. The test
+// runs once more for it, in a mount namespace of its own, and returns false out
+// here.
 func small(t *testing.T, kind string) (string, bool) {
 	t.Helper()
 	needs.Root(t)
@@ -82,8 +83,9 @@ func fill(t *testing.T, dir string, leave int64) (file string) {
 	return file
 }
 
-// full fills the disk under a task, lets one of its processes end on it with status 42, and checks
-// that this is recorded. later is what that process does when it is run again.
+// full fills the disk under a task, lets one of its processes end on it with
+// status 42, and checks that this is recorded. later is what that process does
+// when it is run again.
 func full(t *testing.T, kind string, leave int64, later string, then func(w *world, filling string)) {
 	t.Helper()
 	dir, inside := small(t, kind)

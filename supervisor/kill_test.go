@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ask makes a request of the brain, and insists on the status of its answer. A brain
-// that is not there yet is waited for.
+// ask makes a request of the brain, and insists on the status of its answer. A
+// brain that is not there yet is waited for.
 func (w *world) ask(path, body string, want int) string {
 	w.Helper()
 	var request any

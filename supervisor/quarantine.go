@@ -28,9 +28,9 @@ type unusable struct {
 func (u *unusable) Error() string { return u.err.Error() }
 func (u *unusable) Unwrap() error { return u.err }
 
-// ward is a task in quarantine: its processes live on, nothing of it is decided, and
-// all that can be done is to say so and to kill it. The kill works by
-// the shim alone; when nothing lives any more, the journal is set aside and
+// ward is a task in quarantine: its processes live on, nothing of it is
+// decided, and all that can be done is to say so and to kill it. The kill works
+// by the shim alone; when nothing lives any more, the journal is set aside and
 // a new one says what has happened.
 type ward struct {
 	*brain

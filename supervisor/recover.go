@@ -171,9 +171,10 @@ func (b *brain) compareStrays(id task.RunID, known map[task.RunID]client.Run) (o
 	return orphan{id, s, func() { b.fact(id, machine.Emptied{RunID: id}) }}, true
 }
 
-// bury makes sure that nothing lives of runs whose shim is no more. It looks for everything
-// that bears the task's mark; that it cannot hit the runs of the present shim is
-// because these are started only when the former ones are recorded as over.
+// bury makes sure that nothing lives of runs whose shim is no more. It looks
+// for everything that bears the task's mark; that it cannot hit the runs of the
+// present shim is because these are started only when the former ones are
+// recorded as over.
 func (b *brain) bury(ctx context.Context, gone []orphan) error {
 	if len(gone) == 0 {
 		return nil

@@ -154,8 +154,8 @@ func TestEndsWhileNoBrainLives(t *testing.T) {
 
 func after(process string) task.Edge { return task.Edge{Process: process, When: task.WhenSuccess} }
 
-// A journal that is compacted again and again says the same of what is kept, and the
-// directories of older runs are dropped.
+// A journal that is compacted again and again says the same of what is kept,
+// and the directories of older runs are dropped.
 func TestCompactedJournal(t *testing.T) {
 	t.Parallel()
 	p := sh("often", `[ $DEWAR_RUN -ne 3 ] || exit 9; [ $DEWAR_RUN -lt 60 ] || exit 1`)

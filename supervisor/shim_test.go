@@ -110,7 +110,8 @@ func TestShimDiesWithDaemons(t *testing.T) {
 	}
 }
 
-// The machine restarts: every run is lost, also one whose status has not reached the disk.
+// The machine restarts: every run is lost, also one whose status has not
+// reached the disk.
 func TestReboot(t *testing.T) {
 	p, q := sh("web", `exec sleep 1000`), sh("unsynced", `exec sleep 1000`)
 	w := newWorld(t, tasks(p, q))

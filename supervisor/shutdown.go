@@ -18,9 +18,9 @@ import (
 // maxShutdown bounds the size of the file shutdown that is read.
 const maxShutdown = 64 << 10
 
-// heedShutdown makes a kill of the standing wish to end the task, if there is one and
-// it is news. The file stays where it is: by it the shim knows what to do
-// should no brain work any more.
+// heedShutdown makes a kill of the standing wish to end the task, if there is
+// one and it is news. The file stays where it is: by it the shim knows what to
+// do should no brain work any more.
 func (b *brain) heedShutdown() (bool, error) {
 	wish, found, err := readShutdown(b.Dir)
 	if err != nil {

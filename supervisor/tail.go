@@ -17,8 +17,8 @@ const (
 	tailBytes = 2 << 10
 )
 
-// tail is the last lines of stderr of a run that failed: from its status if
-// the shim carried them, else from the file. A tail that cannot be had is no tail.
+// tail is the last lines of stderr of a run that failed: from its status if the
+// shim carried them, else from the file. A tail that cannot be had is no tail.
 func (b *brain) tail(id task.RunID, s shim.Status) string {
 	text := s.Tail
 	if text == "" {
@@ -35,9 +35,9 @@ func (b *brain) tail(id task.RunID, s shim.Status) string {
 	return lastLines(text)
 }
 
-// endOf reads the end of a run's stderr file, which lies in the user's hands: only a
-// regular file that is the user's own and has no second name is read, or a link
-// could show the user what we may read.
+// endOf reads the end of a run's stderr file, which lies in the user's hands:
+// only a regular file that is the user's own and has no second name is read, or
+// a link could show the user what we may read.
 func endOf(dir task.Dir, id task.RunID, uid int) (string, error) {
 	root, err := os.OpenRoot(dir.Sandbox())
 	if err != nil {
@@ -66,8 +66,8 @@ func endOf(dir task.Dir, id task.RunID, uid int) (string, error) {
 }
 
 // lastLines cuts a text down to its last lines, at most tailBytes of valid
-// UTF-8 without the last line's end. Control characters other than tabs, which could make
-// a terminal do things, become spaces.
+// UTF-8 without the last line's end. Control characters other than tabs, which
+// could make a terminal do things, become spaces.
 func lastLines(text string) string {
 	text = strings.TrimRight(text, "\r\n")
 	lines := strings.Split(text, "\n")

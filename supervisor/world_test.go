@@ -228,7 +228,8 @@ func (w *world) until(what string, is func() bool) {
 		if time.Now().After(end) {
 			w.Fatalf("in vain waited until %s", what)
 		}
-		// What no event tells of (a lock, the sandbox coming to be) is looked at now and then.
+		// What no event tells of (a lock, the sandbox coming to be) is looked
+		// at now and then.
 		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 50); err != nil && !errors.Is(err, unix.EINTR) {
 			w.Fatal(err)
 		}

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/dewarhq/dewar/supervisor"
@@ -53,9 +54,12 @@ func run(args []string) int {
 	return fail(supervisor.Run(context.Background(), c))
 }
 
-// frugal keeps the heap close to what is in use: a brain has little to do
-// and lives long, one per task.
+// frugal keeps the heap close to what is in use, and away from most of a large
+// machine's cores: a brain has little to do and lives long, one per task.
 func frugal() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}

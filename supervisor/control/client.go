@@ -32,8 +32,9 @@ func (r *Refused) Error() string { return r.Reason }
 const maxAnswer = 64 << 20
 
 // Do makes one request of a task's brain: a POST of request as JSON, or a GET
-// when request is nil. The answer goes into answer, unless that is nil. The error
-// is, or wraps, ErrNoBrain, a *Refused, ctx's, or one of the connection's.
+// when request is nil. The answer goes into answer, unless that is nil. The
+// error is, or wraps, ErrNoBrain, a *Refused, ctx's, or one of the
+// connection's.
 func Do(ctx context.Context, dir task.Dir, path string, request, answer any) error {
 	head, body, err := exchange(ctx, dir, path, request)
 	if err != nil {

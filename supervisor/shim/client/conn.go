@@ -134,7 +134,7 @@ func (c *Conn) Close() error {
 	close(c.quit)
 	err := c.nc.Close()
 	<-c.done
-	if err != nil {
+	if err != nil && !errors.Is(err, net.ErrClosed) { // the shim had gone before
 		return fmt.Errorf("close the connection to the shim: %w", err)
 	}
 	return nil

@@ -1,0 +1,118 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+)
+
+// takeLock takes the task's lock, waiting for another brain that is just ending.
+func takeLock(ctx context.Context, dir task.Dir) (*shim.LockFile, error) {
+	var lock *shim.LockFile
+	err := insist(ctx, func() (bool, error) {
+		l, err := shim.Lock(dir.Lock())
+		if errors.As(err, new(*shim.HeldError)) {
+			return false, err
+		}
+		lock = l
+		return true, err
+	})
+	switch {
+	case errors.As(err, new(*shim.HeldError)):
+		return nil, fmt.Errorf("%w: %w", ErrHeld, err)
+	case errors.Is(err, syscall.ENOENT):
+		return nil, fmt.Errorf("%w: %w", ErrMisuse, err)
+	}
+	return lock, err
+}
+
+// connect connects to the task's shim; found is false if none lives. A shim
+// that holds its lock but does not listen is beginning or ending.
+func (b *brain) connect(ctx context.Context) (g client.Greeting, found bool, err error) {
+	if b.shim != nil {
+		if err := b.shim.Close(); err != nil {
+			b.log("%v", err)
+		}
+		b.shim = nil
+	}
+	err = insist(ctx, func() (bool, error) {
+		b.shim, g, err = client.Dial(b.Dir)
+		if err == nil {
+			found = true
+			return true, nil
+		}
+		pid, holderErr := shim.Holder(b.Dir.ShimLock())
+		if holderErr == nil && pid == 0 {
+			return true, nil
+		}
+		return false, errors.Join(err, holderErr)
+	})
+	return g, found, err
+}
+
+// insist tries again until done or until Patience is at its end. There is
+// nothing to wait on for what it waits for: a lock's end is told to nobody.
+func insist(ctx context.Context, try func() (done bool, err error)) error {
+	const pause = 5 * time.Millisecond
+	end := time.Now().Add(Patience)
+	for {
+		done, err := try()
+		if done || err != nil && time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// newShim buries what a dead shim has left and starts another, whose brain goes
+// on with recovery; to it, our runs are lost. A finished task needs none.
+func (b *brain) newShim(ctx context.Context) error {
+	if b.journal != nil && over(b.machine.Phase()) {
+		return nil
+	}
+	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
+		return err
+	}
+	b.log("no shim lives: what it left is buried, another one is started")
+	b.point("before starting a shim")
+	defer b.point("after starting a shim")
+	return client.StartShim(b.Dir, b.ShimBinary, b.BrainBinary)
+}
+
+// unburied are the statuses of all runs of which something may live: those that
+// the machine names, or in quarantine all that there are.
+func (b *brain) unburied() []shim.Status {
+	ids := everyRun(b.Dir)
+	if b.journal != nil {
+		ids = append(b.machine.Live(), b.machine.Strays()...)
+	}
+	var statuses []shim.Status
+	for _, id := range ids {
+		if s, found, err := b.status(id); err != nil {
+			b.log("what lives of %s is known by its environment alone: %v", id, err)
+		} else if found {
+			statuses = append(statuses, s)
+		}
+	}
+	return statuses
+}
+
+// taskID is the task's, which its directory is named after should nothing else
+// say it.
+func (b *brain) taskID() string {
+	if b.launch.ID != "" {
+		return b.launch.ID
+	}
+	return filepath.Base(string(b.Dir))
+}
