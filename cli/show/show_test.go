@@ -16,7 +16,7 @@ import (
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second:                   "0s",
-		0:                              "0ms",
+		0:                              "0s",
 		3456 * time.Microsecond:        "3ms",
 		1999 * time.Millisecond:        "1.9s",
 		2 * time.Second:                "2s",

@@ -9,7 +9,7 @@ import (
 // "3ms", "1.5s", "42s", "3m10s", "5h07m", "12d04h".
 func Span(d time.Duration) string {
 	switch {
-	case d < 0:
+	case d <= 0:
 		return "0s"
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"

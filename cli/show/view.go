@@ -67,7 +67,7 @@ func Trouble(v *observer.View, now time.Time) []string {
 		said = append(said, fmt.Sprintf("orphaned: %s; dewar resume %s goes on with it, dewar kill %s ends it", why, v.ID, v.ID))
 	}
 	if v.Failing != nil && !v.Over() {
-		said = append(said, failing(v.Failing, now))
+		said = append(said, failing(v.Failing, now)+"; its log is "+v.Dir.BrainLog())
 	}
 	if v.Wish != nil && !v.Over() {
 		said = append(said, fmt.Sprintf("a wish to end it stands, of %s, with a grace of %s", v.Wish.By, Span(v.Wish.Grace)))
@@ -89,10 +89,27 @@ func failing(f *observer.Failing, now time.Time) string {
 	if f.Next.After(now) {
 		said += ", another is tried in " + Span(f.Next.Sub(now))
 	}
-	if last := LastLine(f.Stderr); last != "" {
+	if last := lastWords(f.Stderr); last != "" {
 		said += "; it said: " + last
 	}
 	return said
+}
+
+// lastWords is the line of a program's stderr that says why it died: the one
+// that begins a Go program's panic, else the last. Of a stack trace whose
+// beginning is lost there is none.
+func lastWords(stderr string) string {
+	trace := false
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return LastLine(line)
+		}
+		trace = trace || strings.HasPrefix(line, "\t")
+	}
+	if trace {
+		return ""
+	}
+	return LastLine(stderr)
 }
 
 // Line is a task in the list of all: its cells.

@@ -78,7 +78,7 @@ func (a *app) killAll(ctx context.Context, k *killFlags, dirs []task.Dir) error 
 	for i, dir := range dirs {
 		if errs[i] == nil && !out[i].Before && !k.noWait {
 			var v *observer.View
-			if v, errs[i] = awaitEnd(ctx, dir, a.waker(dir)); errs[i] == nil {
+			if v, errs[i] = awaitEnd(ctx, dir, a.killLost(dir)); errs[i] == nil {
 				out[i].State = v.State.State
 			}
 		}
@@ -115,6 +115,22 @@ func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, 
 		a.note("task %s: no brain answers; the wish to end it is written down, and its shim ends it if no brain comes within 30s", v.ID)
 	}
 	return out, nil
+}
+
+// killLost is what to do when nobody keeps a task any more that is to end: wake
+// it, unless its shim has done all it could without a brain.
+func (a *app) killLost(dir task.Dir) func() error {
+	wake := a.waker(dir)
+	return func() error {
+		v, err := observer.Read(dir)
+		if err != nil {
+			return err
+		}
+		if v.Orphaned() && v.Failing != nil && v.Wish != nil {
+			return fmt.Errorf("everything of task %s was ended by its shim, but no brain could write that down (%s); kill it again when brains work", v.ID, v.Failing)
+		}
+		return wake()
+	}
 }
 
 // patienceFor is short where a brain is known not to come soon.

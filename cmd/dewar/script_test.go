@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,12 +13,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/dewarhq/dewar/launch"
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/programs"
 )
 
@@ -29,17 +33,19 @@ import (
 //	json FIELD WANT          wants a field of the JSON that was last printed on
 //	                         stdout; FIELD is a path such as processes.0.name
 //	holder FILE VAR          sets VAR to the pid that holds the lock FILE
+//	nobody-keeps TASK        waits until neither shim nor brain of TASK lives
 //
 // and the conditions [root] and [user].
 func TestScripts(t *testing.T) {
 	bin := programs.Dir(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
+		Deadline:            time.Now().Add(2 * time.Minute),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(env, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "until": until, "json": wantField, "holder": holder,
+			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "nobody-keeps": nobodyKeeps,
 		},
 		Condition: condition,
 	})
@@ -67,8 +73,14 @@ func endAll(bin, root string) {
 		return
 	}
 	for _, e := range entries {
-		cmd := exec.Command(filepath.Join(bin, "dewar"), "--root", root, "kill", "--now", e.Name())
-		_ = cmd.Run()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		_ = exec.CommandContext(ctx, filepath.Join(bin, "dewar"), "--root", root, "kill", "--now", e.Name()).Run()
+		cancel()
+		for _, lock := range []string{task.Dir(filepath.Join(root, e.Name())).ShimLock(), task.Dir(filepath.Join(root, e.Name())).Lock()} {
+			if pid, err := shim.Holder(lock); err == nil && pid > 1 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
 	}
 }
 
@@ -146,4 +158,21 @@ func holder(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("nobody holds %s", args[0])
 	}
 	ts.Setenv(args[1], strconv.Itoa(pid))
+}
+
+func nobodyKeeps(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: nobody-keeps TASK")
+	}
+	dir := task.Dir(filepath.Join(ts.Getenv("DEWAR_ROOT"), args[0]))
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		k, err := launch.WhoKeeps(dir)
+		ts.Check(err)
+		if k == (launch.Keepers{}) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s is still kept: %+v", args[0], k)
+		}
+	}
 }

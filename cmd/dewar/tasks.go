@@ -84,6 +84,9 @@ func (a *app) waker(dir task.Dir) func() error {
 		if err == nil {
 			err = over(v)
 		}
+		if err == nil {
+			err = launched(dir)
+		}
 		if err != nil {
 			return err
 		}
@@ -97,6 +100,15 @@ func (a *app) waker(dir task.Dir) func() error {
 		}
 		return err
 	}
+}
+
+// launched is nil if a directory is a task's: no brain touches one that is not.
+func launched(dir task.Dir) error {
+	_, err := os.Lstat(dir.TaskJSON())
+	if errors.Is(err, fs.ErrNotExist) {
+		return misuse(fmt.Errorf("%s is no task's directory, or not any more: it has no task.json", dir))
+	}
+	return err
 }
 
 // isFile says whether an argument that may be a file or a task is a file.
