@@ -69,6 +69,14 @@ func fill(t *testing.T, dir task.Dir) (empty func()) {
 	}
 }
 
+// link makes a name where no file could be made.
+func link(t *testing.T, r *rig, name string) {
+	t.Helper()
+	if err := os.Link(filepath.Join(r.dir.Sandbox(), "touchable"), filepath.Join(r.dir.Sandbox(), name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestFullDisk costs no exit code and no kill, starts nothing new, and says
 // what is missing from a log.
 func TestFullDisk(t *testing.T) {
@@ -79,7 +87,7 @@ func TestFullDisk(t *testing.T) {
 			ends := r.spawn("ends", "while [ ! -e /proc/self/cwd/go ]; do sleep 0.01; done; head -c 5000 /dev/zero >&2; exit 42", dest("none"))
 			killed := r.spawn("killed", "sleep 1000")
 			deaf := r.spawn("deaf", member("trap \"\" TERM; while :; do sleep 0.01; done")+"sleep 1000")
-			logs := r.spawn("logs", "while [ ! -e go ]; do sleep 0.01; done; echo lost; ln touchable lost; while [ ! -e again ]; do sleep 0.01; done; echo kept", rotate(10000, 1))
+			logs := r.spawn("logs", "while [ ! -e speak ]; do sleep 0.01; done; echo lost; ln touchable lost; while [ ! -e again ]; do sleep 0.01; done; echo kept", rotate(10000, 1))
 			for _, id := range []task.RunID{ends, killed, deaf, logs} {
 				r.hear(shim.BellStarted, id)
 			}
@@ -93,12 +101,18 @@ func TestFullDisk(t *testing.T) {
 			}
 			empty := fill(t, dir)
 
+			// First, because every end makes a little room.
+			link(t, r, "speak")
+			until(t, "the line is in the pipe", func() bool { return exists(filepath.Join(r.dir.Sandbox(), "lost")) })
+			for range 2 { // what was there before the first is read before the second
+				if _, err := r.conn.List(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := r.conn.Spawn(late); err == nil || !strings.Contains(err.Error(), "no space left on device") {
 				t.Errorf("a spawn: %v", err)
 			}
-			if err := os.Link(filepath.Join(r.dir.Sandbox(), "touchable"), filepath.Join(r.dir.Sandbox(), "go")); err != nil {
-				t.Fatal(err)
-			}
+			link(t, r, "go")
 			if s := r.ended(ends); s.Exit != 42 || len(s.Tail) != shim.MaxTail {
 				t.Errorf("ends: %+v", s)
 			}
@@ -115,12 +129,6 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("deaf: %+v", s)
 			}
 
-			until(t, "the line is in the pipe", func() bool { return exists(filepath.Join(r.dir.Sandbox(), "lost")) })
-			for range 2 { // what was there before the first is read before the second
-				if _, err := r.conn.List(); err != nil {
-					t.Fatal(err)
-				}
-			}
 			empty()
 			if err := os.WriteFile(filepath.Join(r.dir.Sandbox(), "again"), nil, 0o644); err != nil {
 				t.Fatal(err)

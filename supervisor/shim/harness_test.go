@@ -52,6 +52,7 @@ type rig struct {
 	hello client.Greeting
 	bells []client.Bell // heard and not yet waited for
 	user  int           // the shim's, if it is not ours
+	mark  string        // in the environment of the shim and its brain
 }
 
 type option func(*exec.Cmd)
@@ -86,7 +87,7 @@ func binary(t testing.TB) string {
 			return
 		}
 		built.path = filepath.Join(dir, "dewar-shim")
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", built.path, "github.com/dewarhq/dewar/cmd/dewar-shim")
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", built.path, "github.com/dewarhq/dewar/cmd/dewar-shim")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = errors.New("build dewar-shim: " + err.Error() + "\n" + string(out))
@@ -132,6 +133,7 @@ func startIn(t testing.TB, dir task.Dir, opts ...option) *rig {
 func launch(t testing.TB, dir task.Dir, opts ...option) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: dir, id: "task-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(string(dir)) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	r.mark = "DEWAR_TEST_RIG=" + r.id
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +145,7 @@ func launch(t testing.TB, dir task.Dir, opts ...option) *rig {
 	defer console.Close()
 	r.cmd = &exec.Cmd{
 		Path: exe, Args: []string{"dewar-shim", string(dir), "--", "/bin/sleep", "1000"},
-		Env: os.Environ(), Dir: "/", Stdout: console, Stderr: console,
+		Env: append(os.Environ(), r.mark), Dir: "/", Stdout: console, Stderr: console,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	for _, o := range opts {
@@ -166,15 +168,10 @@ func (r *rig) stop() {
 	if r.conn != nil {
 		r.conn.Close()
 	}
-	brains := childrenOf(r.cmd.Process.Pid)
 	r.cmd.Process.Kill()
 	r.cmd.Wait()
-	for _, pid := range brains { // the brain has no parent-death signal
-		if env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ"); err != nil || !strings.Contains(string(env), "DEWAR_TASK_ID=") {
-			syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
 	r.bury()
+	until(r.t, "no brain is left", r.noBrain)
 }
 
 // bury does what a brain does after the shim's death.
@@ -203,20 +200,18 @@ func (r *rig) statuses() []shim.Status {
 	return all
 }
 
-func childrenOf(pid int) []int {
-	p := strconv.Itoa(pid)
-	b, err := os.ReadFile("/proc/" + p + "/task/" + p + "/children")
-	if err != nil {
-		return nil
-	}
-	var list []int
-	for _, f := range strings.Fields(string(b)) {
-		n, err := strconv.Atoi(f)
-		if err == nil {
-			list = append(list, n)
+// noBrain kills the brains that are left, which have no parent-death signal,
+// and reports whether there were none.
+func (r *rig) noBrain() bool {
+	none := true
+	for _, p := range processes(r.t) {
+		env, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/environ")
+		if err == nil && !p.Dead() && strings.Contains(string(env), r.mark) {
+			none = false
+			syscall.Kill(p.Pid, syscall.SIGKILL)
 		}
 	}
-	return list
+	return none
 }
 
 // connect dials until the shim listens.

@@ -14,6 +14,7 @@ type stream struct {
 	dir     int   // of the log file; -1 if there is none
 	file    int   // the log file, -1 while it cannot be opened
 	size    int64 // of the log file
+	midLine bool  // its last byte does not end a line
 	dropped int64 // bytes that could not be written
 	unsaid  int64 // of these, not yet mentioned in the log
 	why     error // why they could not
@@ -138,8 +139,9 @@ func (s *shim) emit(r *run, st *stream, b []byte) {
 	}
 }
 
-// write appends to the log file, and begins a new one at exactly the limit: at
-// the last end of a line before it, if there is one in what is at hand.
+// write appends to the log file, and begins a new one at the last end of a line
+// before the limit, or, in a line that is longer than what is at hand, at
+// exactly the limit.
 func (st *stream) write(r *run, b []byte) {
 	for len(b) > 0 {
 		if st.file < 0 {
@@ -153,12 +155,17 @@ func (st *stream) write(r *run, b []byte) {
 			chunk, full = b[:max(0, limit-st.size)], true
 			if i := lastNewline(chunk); i >= 0 {
 				chunk = chunk[:i+1]
+			} else if st.size > 0 && !st.midLine {
+				chunk = nil
 			}
 		}
 		n, err := writeFd(st.file, chunk)
 		if err != nil {
 			st.lose(len(b), err)
 			return
+		}
+		if n > 0 {
+			st.midLine = chunk[n-1] != '\n'
 		}
 		st.size += int64(n)
 		b = b[n:]

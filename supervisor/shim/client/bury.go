@@ -66,7 +66,7 @@ func (g *grave) find() ([]shim.Stat, error) {
 		if err != nil || pid <= 1 || pid == os.Getpid() {
 			continue
 		}
-		if s, err := shim.ReadStat(pid); err == nil && s.State != 'Z' && s.State != 'X' {
+		if s, err := shim.ReadStat(pid); err == nil && !s.Dead() {
 			all = append(all, s)
 		}
 	}
@@ -119,52 +119,85 @@ func leadsTo(path, dir string) bool { return path == dir || strings.HasPrefix(pa
 // kill sends KILL to each victim, unless its pid has passed to somebody else,
 // and waits until all have died.
 func kill(ctx context.Context, victims []shim.Stat) error {
-	gone, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-	if err != nil {
-		return fmt.Errorf("make an eventfd: %w", err)
-	}
-	defer unix.Close(gone)
-	stop := context.AfterFunc(ctx, func() {
-		_, err := unix.Write(gone, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-		if err != nil {
-			panic("write to an eventfd of our own: " + err.Error())
+	type dying struct{ pid, fd int }
+	var all []dying
+	defer func() {
+		for _, d := range all {
+			unix.Close(d.fd)
 		}
-	})
-	defer stop()
+	}()
 	for _, v := range victims {
-		if err := killOne(ctx, v, gone); err != nil {
-			return err
+		fd, err := unix.PidfdOpen(v.Pid, 0)
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("open process %d: %w", v.Pid, err)
+		}
+		all = append(all, dying{v.Pid, fd})
+		if !shim.Alive(v.Pid, v.Start) {
+			continue
+		}
+		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("kill process %d: %w", v.Pid, err)
+		}
+	}
+	stop, err := doneFd(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop.close()
+	for _, d := range all {
+		if err := stop.await(d.fd); err != nil {
+			return fmt.Errorf("process %d (%s) does not die; it waits in %s: %w", d.pid, procText(d.pid, "comm"), procText(d.pid, "wchan"), err)
 		}
 	}
 	return nil
 }
 
-func killOne(ctx context.Context, v shim.Stat, gone int) error {
-	fd, err := unix.PidfdOpen(v.Pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
+// done is the end of a context as a descriptor that can be polled.
+type done struct {
+	ctx   context.Context
+	fd    int
+	unset func() bool
+	told  chan struct{}
+}
+
+func doneFd(ctx context.Context) (*done, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
-		return fmt.Errorf("open process %d: %w", v.Pid, err)
+		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}
-	defer unix.Close(fd)
-	if !shim.Alive(v.Pid, v.Start) {
-		return nil
+	d := &done{ctx: ctx, fd: fd, told: make(chan struct{})}
+	d.unset = context.AfterFunc(ctx, func() {
+		defer close(d.told)
+		if _, err := unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+			panic("write to an eventfd of our own: " + err.Error())
+		}
+	})
+	return d, nil
+}
+
+func (d *done) close() {
+	if !d.unset() {
+		<-d.told
 	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process %d: %w", v.Pid, err)
-	}
+	unix.Close(d.fd)
+}
+
+// await waits until a pidfd says that its process has died.
+func (d *done) await(pidfd int) error {
 	for {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(gone), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(d.fd), Events: unix.POLLIN}}
 		_, err := unix.Poll(fds, -1)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
-			return fmt.Errorf("wait for process %d: %w", v.Pid, err)
+			return err
 		case fds[0].Revents != 0:
 			return nil
 		case fds[1].Revents != 0:
-			return fmt.Errorf("process %d (%s) does not die; it waits in %s: %w", v.Pid, procText(v.Pid, "comm"), procText(v.Pid, "wchan"), ctx.Err())
+			return d.ctx.Err()
 		}
 	}
 }
