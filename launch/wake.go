@@ -106,6 +106,9 @@ func ask(ctx context.Context, w *watch, dir task.Dir, path string, request any, 
 	var woken time.Time
 	for {
 		err := control.Do(ctx, dir, path, request, nil)
+		if ctx.Err() != nil && err != nil && !refused(err) {
+			return control.ErrNoBrain
+		}
 		if !errors.Is(err, control.ErrNoBrain) && !leaving(err) {
 			return err
 		}

@@ -33,7 +33,7 @@ import (
 //	json FIELD WANT          wants a field of the JSON that was last printed on
 //	                         stdout; FIELD is a path such as processes.0.name
 //	holder FILE VAR          sets VAR to the pid that holds the lock FILE
-//	nobody-keeps TASK        waits until neither shim nor brain of TASK lives
+//	kill-keepers TASK        kills shim and brain of TASK, and waits until none lives
 //
 // and the conditions [root] and [user].
 func TestScripts(t *testing.T) {
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(env, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "nobody-keeps": nobodyKeeps,
+			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "kill-keepers": killKeepers,
 		},
 		Condition: condition,
 	})
@@ -160,19 +160,29 @@ func holder(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[1], strconv.Itoa(pid))
 }
 
-func nobodyKeeps(ts *testscript.TestScript, neg bool, args []string) {
+// killKeepers kills until neither lives: a brain whose shim is gone starts
+// another, and a shim starts another brain.
+func killKeepers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: nobody-keeps TASK")
+		ts.Fatalf("usage: kill-keepers TASK")
 	}
 	dir := task.Dir(filepath.Join(ts.Getenv("DEWAR_ROOT"), args[0]))
+	free := time.Now() // since when nobody has kept it
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		k, err := launch.WhoKeeps(dir)
 		ts.Check(err)
-		if k == (launch.Keepers{}) {
+		if k != (launch.Keepers{}) {
+			free = time.Now()
+		} else if time.Since(free) > 100*time.Millisecond { // no shim is just being started
 			return
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("%s is still kept: %+v", args[0], k)
+		}
+		for _, pid := range []int{k.Shim, k.Brain} {
+			if pid > 1 {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have gone by itself
+			}
 		}
 	}
 }
