@@ -100,7 +100,7 @@ func (m *Machine) clean(r Cleaning) {
 // clear notes that nothing of the task lives.
 func (m *Machine) clear() {
 	m.Clearing, m.Cleared = false, true
-	m.Swept = m.Swept || m.Phase() == StateFinalizing
+	m.Swept = true
 	for i := range m.procs {
 		p := &m.procs[i]
 		for len(p.strays) > 0 {

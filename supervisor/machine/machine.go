@@ -40,7 +40,7 @@ type head struct {
 	Reason   string     `json:"reason,omitempty"`
 	Clearing bool       `json:"clearing,omitempty"` // a Clearing is not answered yet
 	Cleared  bool       `json:"cleared,omitempty"`  // a Cleared follows the last start
-	Swept    bool       `json:"swept,omitempty"`    // a Cleared came in FINALIZING: the final plan may run
+	Swept    bool       `json:"swept,omitempty"`    // a Cleared came after the ordinary plan: the final plan may run
 }
 
 // past is a boot time that has passed, whenever one asks.

@@ -15,6 +15,7 @@ type stage struct {
 	m       *Machine
 	now     int64
 	journal [][]byte
+	held    bool // nothing is decided, as if the brain were dead
 	out     strings.Builder
 }
 
@@ -150,6 +151,8 @@ func (s *stage) event(w words) {
 		}
 		s.silentBefore(boot)
 		s.now = boot
+	case "hold", "go":
+		s.held = w.verb == "hold"
 	case "full", "room":
 		s.m.SetFull(w.verb == "full")
 	case "recover":
@@ -272,6 +275,9 @@ func (s *stage) instant() Instant { return Instant{Boot: s.now, Wall: s.now + 17
 
 // settle is the loop.
 func (s *stage) settle() {
+	if s.held {
+		return
+	}
 	for range 1000 {
 		decisions := s.m.Decide(s.instant())
 		for _, d := range decisions {

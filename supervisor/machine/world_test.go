@@ -291,7 +291,16 @@ func (w *world) time() {
 }
 
 func (w *world) kill() {
-	if w.m.terminal() || draw(w.t, "spare", 0, 6) > 0 {
+	if draw(w.t, "spare", 0, 6) > 0 {
+		return
+	}
+	for range draw(w.t, "kills", 1, 2) {
+		w.killOnce()
+	}
+}
+
+func (w *world) killOnce() {
+	if w.m.terminal() {
 		return
 	}
 	d, err := w.m.Ask(KillAsked{
@@ -430,11 +439,14 @@ func (w *world) reboot() {
 		return
 	}
 	w.boot++
-	before := w.now
+	before, old := w.now, w.m.Live()
 	w.now = int64(draw(w.t, "boot time", 1, 60)) * 1e9
 	w.write(TakenUp{Pid: 2, Version: "v", BootID: w.bootID()})
 	clear(w.strays)
-	for _, id := range w.m.Live() {
+	if rapid.Bool().Draw(w.t, "decide too early") {
+		w.settle()
+	}
+	for _, id := range old {
 		if rapid.Bool().Draw(w.t, "had ended") {
 			w.end(id, Exit{Exit: num(draw(w.t, "status", 0, 1)), At: Instant{Boot: before, Wall: 1}})
 		} else {
