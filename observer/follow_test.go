@@ -3,7 +3,6 @@ package observer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"sync"
@@ -205,6 +204,31 @@ func TestFollowThroughQuarantine(t *testing.T) {
 		}
 	}
 	later.gapless()
+	created := 0
+	for _, e := range f.seen {
+		if _, ok := e.Record.(machine.Created); ok {
+			created++
+		}
+	}
+	if created != 2 {
+		t.Errorf("the beginning was told %d times", created)
+	}
+}
+
+func TestTheEndIsToldAtOnce(t *testing.T) {
+	w := write(t, t.TempDir(), "some-1", task.Process{Name: "a"}).begin()
+	f := &following{fold: newFold(w.dir), changed: true, quiet: time.Now().Add(time.Hour)}
+	defer f.fold.close()
+	f.gather()
+	if f.due(time.Now()) {
+		t.Error("a change is told too early")
+	}
+	w.record(machine.KillAsked{By: "me"})
+	w.finish()
+	f.gather()
+	if !f.due(time.Now()) {
+		t.Error("the end is not told")
+	}
 }
 
 func TestFollowEndsWithTheDirectory(t *testing.T) {
@@ -261,7 +285,7 @@ func TestFollowGathers(t *testing.T) {
 	f.until("it is over", func(c Change) bool { changes++; return c.View.Over() })
 	owned.Wait()
 	took := time.Since(start)
-	t.Log(fmt.Sprintf("%d records in %d changes, %v", len(f.seen), changes, took))
+	t.Logf("%d records in %d changes, %v", len(f.seen), changes, took)
 	if most := 3 + int(took/gathering); changes > most {
 		t.Errorf("%d changes, at most %d were due", changes, most)
 	}

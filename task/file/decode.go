@@ -24,7 +24,9 @@ func (d *decoder) fail(at position, format string, args ...any) {
 	d.errs = append(d.errs, Error{Line: at.line, Col: at.col, Sentence: fmt.Sprintf(format, args...)})
 	for i := 1; i < len(d.path); i++ {
 		path := d.path[:i].String()
-		d.failed[path] = d.failed[path]
+		if _, known := d.failed[path]; !known {
+			d.failed[path] = false
+		}
 	}
 	if len(d.path) > 0 {
 		d.failed[d.path.String()] = true
