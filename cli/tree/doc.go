@@ -1,13 +1,13 @@
 // Package tree shows a task live on a terminal: one line for each process,
 // with its state, run, duration and last word.
 //
-// In come messages: what the task is now (Changed), what its processes say on
-// the console (Said), that it is over (Over), what came of asking for a kill
+// In come messages: what the task is now (Changed), what its processes log
+// (Logged) or say on the console (Said), that it is over (Over), what came of asking for a kill
 // (Asked), and what Bubble Tea brings: keys, the window's size, a second that
 // has passed. Out go a picture, and wishes to kill: the first ^C with grace,
 // the second at once.
 //
-//	                 Changed, Said, Over
+//	                 Changed, Logged, Said, Over
 //	follower ────────────────────────────▶ Model ──▶ picture
 //	                                         │ ^C
 //	kill     ◀───────────────────────────────┘

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 type (
 	// Changed: the task is now like this.
 	Changed struct{ Task Task }
+	// Logged: the last lines in the logs of processes, by name; others stay.
+	Logged struct{ Lines map[string]string }
 	// Said: processes wrote these lines on the console; printable.
 	Said struct{ Lines []string }
 	// Over: the task has ended, and looks like this.
@@ -35,6 +38,7 @@ type Model struct {
 	Kill   func(atOnce bool) tea.Cmd
 	Styles Styles
 
+	lines         map[string]string // what processes logged last
 	width, height int
 	asked         int // how often a kill was asked for
 	trouble       error
@@ -66,6 +70,12 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m.interrupt()
 	case Changed:
 		m.Task = msg.Task
+	case Logged:
+		m.lines = maps.Clone(m.lines)
+		if m.lines == nil {
+			m.lines = map[string]string{}
+		}
+		maps.Copy(m.lines, msg.Lines)
 	case Said:
 		return m, tea.Println(strings.Join(msg.Lines, "\n"))
 	case Asked:

@@ -22,7 +22,7 @@ type Row struct {
 	Since   time.Time     // when the live run began; zero if none lives
 	Took    time.Duration // how long the last run took, if none lives
 	Note    string        // why it waits, how it ended
-	Line    string        // the last line it wrote, printable
+	Line    string        // what it said last, where that is known of its end
 }
 
 // rank says how much a row matters when there is not room for all.

@@ -200,6 +200,13 @@ func TestMessages(t *testing.T) {
 	if _, answer := step(t, m, Said{[]string{"a", "b"}}); fmt.Sprintf("%v", answer) != "{a\nb}" {
 		t.Errorf("what was said is answered with %v", answer)
 	}
+	m.Task.Rows[1].Line = ""
+	m.width = 0
+	before, _ := step(t, m, Logged{map[string]string{"web server": "one", "load": "not shown: it does not run"}})
+	m, _ = step(t, before, Logged{map[string]string{"web server": "two"}})
+	if !strings.Contains(m.View(), "  two") || !strings.Contains(before.View(), "  one") || strings.Contains(m.View(), "not shown") {
+		t.Errorf("the last lines:\n%s", m.View())
+	}
 	over := stack()
 	over.State = "SUCCESS"
 	m, answer := step(t, m, Over{over})

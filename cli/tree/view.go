@@ -79,11 +79,11 @@ func (m Model) head() string {
 	t := m.Task
 	head := m.Styles.Bold.Render(t.ID) + "  " + m.state(t.State, 0)
 	if !t.Began.IsZero() {
-		until := t.Over
-		if until.IsZero() {
-			until = m.Now
+		took := t.Over.Sub(t.Began)
+		if t.Over.IsZero() {
+			took = m.Now.Sub(t.Began).Truncate(time.Second)
 		}
-		head += "  " + show.Span(until.Sub(t.Began))
+		head += "  " + show.Span(took)
 	}
 	done := 0
 	for _, r := range t.Rows {
@@ -116,8 +116,12 @@ func (m Model) row(r Row, names int) string {
 	if note != "" {
 		text += "  " + note
 	}
-	if r.Line != "" {
-		text += "  " + m.Styles.Dim.Render(show.Printable(r.Line))
+	line := r.Line
+	if !r.Since.IsZero() && line == "" {
+		line = m.lines[r.Process]
+	}
+	if line != "" {
+		text += "  " + m.Styles.Dim.Render(show.Printable(line))
 	}
 	return strings.TrimRight(text, " ")
 }

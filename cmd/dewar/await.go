@@ -24,9 +24,9 @@ var errEnough = errors.New("the keepers need not be watched any more")
 
 // await calls each with every change of a task, from one goroutine, until the
 // task is over or each fails; and lost whenever nobody has kept the task for
-// a second. beside, if it is not nil, runs beside it until ctx ends. What it
-// starts has returned when it returns.
-func await(ctx context.Context, dir task.Dir, lost func() error, beside func(context.Context) error, each func(observer.Change) error) error {
+// a second. beside runs beside it until its context ends. What it starts has
+// returned when it returns.
+func await(ctx context.Context, dir task.Dir, lost func() error, each func(observer.Change) error, beside ...func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	over := errors.New("the task is over")
 	g.Go(func() error {
@@ -39,8 +39,8 @@ func await(ctx context.Context, dir task.Dir, lost func() error, beside func(con
 		return err
 	})
 	g.Go(func() error { return watchKeepers(ctx, dir, lost) })
-	if beside != nil {
-		g.Go(func() error { return beside(ctx) })
+	for _, run := range beside {
+		g.Go(func() error { return run(ctx) })
 	}
 	if err := g.Wait(); !errors.Is(err, over) {
 		return err

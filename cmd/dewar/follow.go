@@ -23,8 +23,9 @@ import (
 // first with grace, the next at once. With attached the task was there before
 // us: what has happened until now is not told.
 func (a *app) follow(ctx context.Context, dir task.Dir, attached, asJSON bool) error {
-	// A reader who has gone away is no reason to stop following.
-	signal.Ignore(syscall.SIGPIPE)
+	// A reader who has gone away is no reason to stop following. (Ignored, it
+	// would be ignored by what we start.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -53,8 +54,8 @@ type follower struct {
 
 // watch calls each with every change until the task is over, and drives it: when
 // shim and brain have both died it starts a new shim. Meanwhile it passes what
-// is said on the task's console to said, but under --json.
-func (f *follower) watch(ctx context.Context, each func(observer.Change) error, said io.Writer) error {
+// is said on the task's console to said, but under --json; and runs beside.
+func (f *follower) watch(ctx context.Context, each func(observer.Change) error, said io.Writer, beside ...func(context.Context) error) error {
 	if f.json {
 		said = io.Discard
 	}
@@ -62,10 +63,10 @@ func (f *follower) watch(ctx context.Context, each func(observer.Change) error, 
 	if err != nil {
 		return err
 	}
-	err = await(ctx, f.dir, f.app.waker(f.dir), con.follow(said), func(c observer.Change) error {
+	err = await(ctx, f.dir, f.app.waker(f.dir), func(c observer.Change) error {
 		f.last = c.View
 		return each(c)
-	})
+	}, append(beside, con.follow(said))...)
 	if err == nil {
 		err = awaitKeepers(ctx, f.dir)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,25 +16,19 @@ import (
 	"github.com/dewarhq/dewar/cli/show"
 	"github.com/dewarhq/dewar/cli/tree"
 	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
 )
 
 // live follows on a terminal, with the live tree.
 func (f *follower) live(ctx context.Context, out *os.File, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
-	colours := lipgloss.NewRenderer(out)
-	colours.SetHasDarkBackground(true) // else it asks the terminal
-	program := tea.NewProgram(tree.Model{
-		Now:    time.Now(),
-		Styles: tree.NewStyles(colours),
-		Task:   tree.Task{ID: filepath.Base(string(f.dir))},
-		Kill: func(atOnce bool) tea.Cmd {
-			grace := graceOf(1)
-			if atOnce {
-				grace = 0
-			}
-			return func() tea.Msg { return tree.Asked{Err: f.kill(ctx, grace)} }
-		},
-	}, tea.WithInput(f.app.in), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithoutCatchPanics(), tea.WithFPS(20))
+	defer cancel()
+	program := f.program(ctx, out)
+	w := &watcher{follower: f, send: program.Send}
+	mute := *f.app // what is noted must not cross the picture
+	mute.err = &speaker{send: program.Send}
+	f.app = &mute
 
 	var owned sync.WaitGroup
 	owned.Go(func() {
@@ -46,14 +41,7 @@ func (f *follower) live(ctx context.Context, out *os.File, signals <-chan os.Sig
 			}
 		}
 	})
-	owned.Go(func() {
-		w := &watcher{follower: f, send: program.Send}
-		if err := f.watch(ctx, w.change, w); err != nil {
-			program.Send(tree.Failed{Err: err})
-			return
-		}
-		program.Send(tree.Over{Task: w.task(f.last)})
-	})
+	owned.Go(func() { w.watchAll(ctx) })
 	model, err := program.Run()
 	cancel()
 	owned.Wait()
@@ -63,29 +51,77 @@ func (f *follower) live(ctx context.Context, out *os.File, signals <-chan os.Sig
 	return model.(tree.Model).Err()
 }
 
+func (f *follower) program(ctx context.Context, out *os.File) *tea.Program {
+	colours := lipgloss.NewRenderer(out)
+	colours.SetHasDarkBackground(true) // else it asks the terminal
+	model := tree.Model{
+		Now:    time.Now(),
+		Styles: tree.NewStyles(colours),
+		Task:   tree.Task{ID: filepath.Base(string(f.dir))},
+		Kill: func(atOnce bool) tea.Cmd {
+			grace := graceOf(1)
+			if atOnce {
+				grace = 0
+			}
+			return func() tea.Msg { return tree.Asked{Err: f.kill(ctx, grace)} }
+		},
+	}
+	return tea.NewProgram(model, tea.WithInput(f.app.in), tea.WithOutput(out),
+		tea.WithoutSignalHandler(), tea.WithoutCatchPanics(), tea.WithFPS(20))
+}
+
 // watcher turns changes into the tree's messages.
 type watcher struct {
 	*follower
 	send func(tea.Msg)
-	said []byte // on the console: a line that is not whole yet
+	logs *lastLines
+}
+
+// watchAll sends messages until the task is over, or cannot be followed.
+func (w *watcher) watchAll(ctx context.Context) {
+	var err error
+	w.logs, err = newLastLines(w.dir, func(lines map[string]string) { w.send(tree.Logged{Lines: lines}) })
+	if err == nil {
+		err = w.watch(ctx, w.change, w.app.err, w.logs.follow)
+		err = errors.Join(err, w.logs.close())
+	}
+	if err != nil {
+		w.send(tree.Failed{Err: err})
+		return
+	}
+	w.send(tree.Over{Task: w.task(w.last)})
 }
 
 func (w *watcher) change(c observer.Change) error {
 	w.send(tree.Changed{Task: w.task(c.View)})
+	var live []task.RunID
+	for _, p := range c.View.State.Processes {
+		if last := p.Last(); last != nil && last.State == machine.Running {
+			live = append(live, task.RunID{Process: p.Name, Run: last.Run})
+		}
+	}
+	w.logs.watch(live)
 	return nil
 }
 
-// Write gets what is said on the task's console: whole lines are shown above
-// the tree.
-func (w *watcher) Write(b []byte) (int, error) {
-	w.said = append(w.said, b...)
-	if end := bytes.LastIndexByte(w.said, '\n'); end >= 0 {
-		lines := strings.Split(string(w.said[:end]), "\n")
+// speaker shows whole lines above the tree.
+type speaker struct {
+	send func(tea.Msg)
+	mu   sync.Mutex
+	part []byte // of a line that is not whole yet
+}
+
+func (s *speaker) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.part = append(s.part, b...)
+	if end := bytes.LastIndexByte(s.part, '\n'); end >= 0 {
+		lines := strings.Split(string(s.part[:end]), "\n")
 		for i := range lines {
 			lines[i] = show.Printable(strings.TrimRight(lines[i], "\r"))
 		}
-		w.said = w.said[end+1:]
-		w.send(tree.Said{Lines: lines})
+		s.part = s.part[end+1:]
+		s.send(tree.Said{Lines: lines})
 	}
 	return len(b), nil
 }
@@ -106,6 +142,9 @@ func (w *watcher) task(v *observer.View) tree.Task {
 		row := tree.Row{Process: p.Name, Final: p.Final, State: string(p.State), Run: -1, Note: show.Note(p, now)}
 		if last := p.Last(); last != nil {
 			row.Run = last.Run
+			if last.State == machine.RunFailed {
+				row.Line = show.LastLine(last.Tail)
+			}
 			if last.Live() {
 				row.Since = time.Unix(0, last.Forked.Wall)
 			} else {

@@ -76,12 +76,13 @@ func TestLiveTree(t *testing.T) {
 processes:
   - {name: migrate, cmdline: "echo done"}
   - {name: talk, cmdline: "echo said on the console", logger: {destination: console}}
-  - {name: wait, cmdline: "echo here; until test -e go; do sleep 0.05; done"}
+  - {name: wait, cmdline: "echo a line in its log; until test -e go; do sleep 0.05; done"}
 constraints: [{order: [migrate, talk, wait]}]
 `))
 	p.sees("said on the console")
 	p.sees("^C asks the task to end")
 	p.sees("RUNNING")
+	p.sees("a line in its log")
 	if err := os.WriteFile(filepath.Join(s.dir, "tasks/tree/sandbox/go"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func (a *app) tellWaited(w waited, asJSON bool) error {
 // in await.
 func awaitEnd(ctx context.Context, dir task.Dir, lost func() error) (*observer.View, error) {
 	var last *observer.View
-	err := await(ctx, dir, lost, nil, func(c observer.Change) error {
+	err := await(ctx, dir, lost, func(c observer.Change) error {
 		last = c.View
 		return nil
 	})
