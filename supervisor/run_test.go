@@ -76,6 +76,13 @@ func (w *world) checkAllSorts(want []string) {
 	if diff := cmp.Diff(want, runs(s)); diff != "" {
 		w.Error(diff)
 	}
+	for _, p := range s.Processes {
+		for _, r := range p.History {
+			if r.Pid == 0 || r.Started == (machine.Instant{}) || r.Ended.Boot < r.Started.Boot {
+				w.Errorf("%s/%d: pid %d, started %+v, ended %+v", p.Name, r.Run, r.Pid, r.Started, r.Ended)
+			}
+		}
+	}
 	ran := strings.Fields(w.text("ran"))
 	slices.Sort(ran)
 	if diff := cmp.Diff(names(want), ran); diff != "" {

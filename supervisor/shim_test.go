@@ -15,7 +15,8 @@ import (
 	"github.com/dewarhq/dewar/test/soak"
 )
 
-// bound is a process that holds a port for as long as it lives.
+// bound is a process that holds a port for as long as it lives. A grandchild of
+// the shim does that: unlike a child, it does not die with the shim by itself.
 func bound(t *testing.T) task.Process {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,9 +31,7 @@ func bound(t *testing.T) task.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sh("port", "")
-	p.Argv = []string{self, "payload", "port", "bound", addr}
-	return p
+	return sh("port", self+" payload port bound "+addr+" & wait")
 }
 
 func (w *world) kill9(lock string) {

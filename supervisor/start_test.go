@@ -2,12 +2,14 @@ package supervisor
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // A process that cannot be started has failed with a sentence, and without an
@@ -49,5 +51,29 @@ func TestCannotStart(t *testing.T) {
 				t.Errorf("a sentence of %d bytes", len(r.Reason))
 			}
 		})
+	}
+}
+
+// Each process runs as its own user, in a sandbox that the task's user owns.
+func TestUsers(t *testing.T) {
+	needs.Root(t)
+	const say = `touch "$TMPDIR/$USER" && echo "$(id -un) $(id -G) $USER $LOGNAME $PWD" > "$TMPDIR/said-$DEWAR_PROCESS"`
+	own, other := sh("own", say+` && touch "$HOME/mine"`), sh("other", say+` && ! touch "$HOME/yours" 2>/dev/null`)
+	other.User = "daemon"
+	spec := tasks(own, other)
+	spec.User = "nobody"
+	parent := t.TempDir()
+	if err := os.Chmod(filepath.Dir(parent), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(t, parent, spec)
+	w.start()
+	if s := w.finished(); s.State != machine.Success {
+		t.Errorf("the task ended as %s: %s", s.State, s.Reason)
+	}
+	for process, want := range map[string]string{"own": "nobody 65534 nobody nobody ", "other": "daemon 1 daemon daemon "} {
+		if got := w.text(".tmp/said-" + process); got != want+w.dir.Sandbox()+"\n" {
+			t.Errorf("%s: %q, want %q", process, got, want)
+		}
 	}
 }

@@ -59,7 +59,7 @@ func newWorldIn(t testing.TB, parent string, spec task.Task, env ...string) *wor
 	w.env = append([]string{"PATH=" + os.Getenv("PATH"), asBrain + "=1", "SHIM=" + shimBinary(), "DEWAR_BRAIN_RETRY=0s"}, env...)
 	spec.Name = "world"
 	spec.FillIn()
-	launch := task.Launch{ID: id, Task: spec, Launched: time.Now().UnixNano()}
+	launch := task.Launch{ID: id, Task: spec, User: spec.User, Launched: time.Now().UnixNano()}
 	data, err := launch.Encode()
 	if err != nil {
 		t.Fatal(err)
