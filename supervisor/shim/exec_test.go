@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // TestCouldNotBeStarted: each of these has a sentence, and none an exit status.
@@ -185,7 +186,7 @@ func TestIgnoredSignalsAreNotInherited(t *testing.T) {
 
 // TestBecomesItsUser as root.
 func TestBecomesItsUser(t *testing.T) {
-	needRoot(t)
+	needs.Root(t)
 	const uid, gid = 54321, 54322
 	r := start(t)
 	if err := os.Chown(r.dir.Sandbox(), uid, gid); err != nil {

@@ -12,12 +12,13 @@ import (
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // small makes a task's directory on a file system of its own.
 func small(t *testing.T, kind string) task.Dir {
 	t.Helper()
-	needRoot(t)
+	needs.Root(t)
 	dir := t.TempDir()
 	var err error
 	switch kind {
@@ -29,7 +30,7 @@ func small(t *testing.T, kind string) task.Dir {
 			err = os.Truncate(image, 4<<20)
 		}
 		if err == nil {
-			err = mountImage(image, dir)
+			err = mountImage(needs.Program(t, "mkfs.ext4"), needs.Program(t, "mount"), image, dir)
 		}
 	}
 	if err != nil {
@@ -146,11 +147,11 @@ func TestFullDisk(t *testing.T) {
 }
 
 // mountImage makes an ext4 in a file and mounts it.
-func mountImage(image, dir string) error {
-	if out, err := exec.Command("mkfs.ext4", "-q", "-O", "^has_journal", image).CombinedOutput(); err != nil {
+func mountImage(mkfs, mount, image, dir string) error {
+	if out, err := exec.Command(mkfs, "-q", "-O", "^has_journal", image).CombinedOutput(); err != nil {
 		return fmt.Errorf("mkfs.ext4: %w: %s", err, out)
 	}
-	if out, err := exec.Command("mount", "-o", "loop", image, dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command(mount, "-o", "loop", image, dir).CombinedOutput(); err != nil {
 		return fmt.Errorf("mount: %w: %s", err, out)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // TestLock needs a second process: record locks do not keep out their owner.
@@ -88,7 +89,7 @@ func TestImports(t *testing.T) {
 		"log":                   "imports fmt",
 		"golang.org/x/sys/unix": "drags in reflect: 0.12 MB of program and 0.19 MB of memory, for numbers that a test holds against it",
 	}
-	out, err := exec.Command("go", "list", "-buildvcs=false", "-deps", "github.com/dewarhq/dewar/cmd/dewar-shim").Output()
+	out, err := exec.Command(needs.Go(t), "list", "-buildvcs=false", "-deps", "github.com/dewarhq/dewar/cmd/dewar-shim").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

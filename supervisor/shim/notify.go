@@ -18,32 +18,39 @@ func (d *notifyDir) path(n int) string {
 	return string(appendDecimal([]byte(d.name+"/"), n))
 }
 
-// open makes the directory, in the first place where that can be done safely.
-func (d *notifyDir) open(dir string, uid int, xdg string) error {
-	places := []string{"/run"}
-	if uid != 0 {
-		places = places[:0]
-		if xdg != "" && len(xdg) < 60 && xdg[0] == '/' {
-			places = append(places, xdg)
-		}
-	}
+// NotifyPlaces is where the shim of a task may have its notify sockets: the
+// directories below /run or the user's $XDG_RUNTIME_DIR, and below /tmp, in the
+// order in which they are tried. The last component is a hash of dir, the
+// task's directory.
+func NotifyPlaces(dir string, uid int, xdg string) []string {
 	hash := uint64(14695981039346656037) // FNV-1a
 	for i := 0; i < len(dir); i++ {
 		hash = (hash ^ uint64(dir[i])) * 1099511628211
 	}
-	leaf := make([]byte, 0, 16)
+	leaf := []byte{'/'}
 	for i := 60; i >= 0; i -= 4 {
 		leaf = append(leaf, "0123456789abcdef"[hash>>i&15])
 	}
-	err := error(nil)
-	for _, place := range append(places, "/tmp") {
-		base := place + "/dewar"
-		if place == "/tmp" {
-			base = string(appendDecimal([]byte("/tmp/dewar-"), uid))
+	var places []string
+	switch {
+	case uid == 0:
+		places = append(places, "/run/dewar"+string(leaf))
+	case len(xdg) > 0 && len(xdg) < 60 && xdg[0] == '/':
+		places = append(places, xdg+"/dewar"+string(leaf))
+	}
+	return append(places, string(appendDecimal([]byte("/tmp/dewar-"), uid))+string(leaf))
+}
+
+// open makes the directory, in the first place where that can be done safely.
+func (d *notifyDir) open(dir string, uid int, xdg string) (err error) {
+	for _, place := range NotifyPlaces(dir, uid, xdg) {
+		slash := len(place) - 1
+		for place[slash] != '/' {
+			slash--
 		}
-		if err = ownDir(base, uid); err == nil {
-			if err = ownDir(base+"/"+string(leaf), uid); err == nil {
-				d.name = base + "/" + string(leaf)
+		if err = ownDir(place[:slash], uid); err == nil {
+			if err = ownDir(place, uid); err == nil {
+				d.name = place
 				return nil
 			}
 		}

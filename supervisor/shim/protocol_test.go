@@ -3,8 +3,10 @@ package shim_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -288,30 +290,46 @@ func TestLostBells(t *testing.T) {
 	t.Logf("%d bells heard, some lost: %v", bells, lost)
 }
 
+// say is what a program does that wants to be heard on $NOTIFY_SOCKET.
+func say(words []string) {
+	c, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+	if err == nil {
+		_, err = io.WriteString(c, strings.Join(words, "\n"))
+	}
+	if err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(1)
+	}
+}
+
 // TestNotify: READY=1 on the run's own socket.
 func TestNotify(t *testing.T) {
 	r := start(t)
-	say := func(what string) string {
-		return `python3 -c 'import os,socket; s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.sendto(b"` + what + `",os.environ["NOTIFY_SOCKET"])'; `
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(exe, filepath.Join(r.dir.Sandbox(), "say")); err != nil {
+		t.Fatal(err)
 	}
 	notify := func(s *shim.Spec) { s.Notify = true; s.Env = append(s.Env, "NOTIFY_SOCKET=/the/wrong/one") }
-	id := r.spawn("late", say(`STATUS=x\nREADY=1\n`)+"sleep 1000", notify)
+	id := r.spawn("late", "./say STATUS=x READY=1 Y=z; sleep 1000", notify)
 	r.hear(shim.BellReady, id)
 	if s := r.status(id); !s.Ready || s.State != shim.Running {
 		t.Errorf("%+v", s)
 	}
 	// The last words of one that ends at once.
-	if s := r.ended(r.spawn("brief", say(`READY=1`), notify)); !s.Ready {
+	if s := r.ended(r.spawn("brief", "./say READY=1", notify)); !s.Ready || s.Exit != 0 {
 		t.Errorf("%+v", s)
 	}
-	if s := r.ended(r.spawn("not", say(`READY=0\nXREADY=1\nREADY=11`), notify)); s.Ready {
+	if s := r.ended(r.spawn("not", "./say READY=0 XREADY=1 READY=11", notify)); s.Ready || s.Exit != 0 {
 		t.Errorf("%+v", s)
 	}
 	id = r.spawn("where", "echo $NOTIFY_SOCKET; ls -l $NOTIFY_SOCKET | cut -c1-10", notify)
 	r.ended(id)
 	out := strings.Fields(r.log(id, "stdout"))
 	if len(out) != 2 || len(out[0]) > 60 || out[1] != "srw-------" {
-		t.Errorf("%q", out)
+		t.Fatalf("%q", out)
 	}
 	if exists(out[0]) {
 		t.Error("the socket is still there")

@@ -51,16 +51,21 @@ func catchSignals() (int, error) {
 		return -1, err
 	}
 	atomic.StoreInt32(&signalWake, int32(fd))
-	act := sigaction{handler: signalHandler(), flags: saOnstack | saRestart, restorer: signalRestorer()}
-	if act.restorer != 0 {
-		act.flags |= saRestorer
-	}
+	act := handlerAction()
 	for _, sig := range wanted {
-		if err := setAction(sig, &act); err != nil {
+		if err := setAction(sig, act); err != nil {
 			return -1, err
 		}
 	}
 	return fd, nil
+}
+
+func handlerAction() *sigaction {
+	act := sigaction{handler: signalHandler(), flags: saOnstack | saRestart, restorer: signalRestorer()}
+	if act.restorer != 0 {
+		act.flags |= saRestorer
+	}
+	return &act
 }
 
 func setAction(sig syscall.Signal, act *sigaction) error {

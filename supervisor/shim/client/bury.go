@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +21,8 @@ import (
 // has been seen gone; only then may a run be called lost. What it looks for:
 // the main process of each status, by pid, start time and boot id; everything
 // in the session of each; and every process whose environment carries
-// DEWAR_TASK_ID=taskID and leads to dir. It looks again until it finds nothing.
+// DEWAR_TASK_ID=taskID and leads to dir. It looks again until it finds nothing,
+// and then removes the shim's notify sockets.
 // When ctx ends first, the error names who would not die.
 func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) error {
 	g := grave{mark: "DEWAR_TASK_ID=" + taskID, dir: filepath.Clean(string(dir))}
@@ -36,7 +38,7 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 	for {
 		victims, err := g.find()
 		if err == nil && len(victims) == 0 {
-			return nil
+			break
 		}
 		if err == nil {
 			err = kill(ctx, victims)
@@ -45,6 +47,25 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 			return fmt.Errorf("bury the processes of %s: %w", dir, err)
 		}
 	}
+	if err := removeNotify(g.dir); err != nil {
+		return fmt.Errorf("remove the notify sockets of %s: %w", dir, err)
+	}
+	return nil
+}
+
+// removeNotify removes the directory of a shim's notify sockets, if its parent
+// is ours: below /tmp somebody else may have put a link there.
+func removeNotify(dir string) error {
+	for _, place := range shim.NotifyPlaces(dir, os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR")) {
+		parent, err := os.Lstat(filepath.Dir(place))
+		if err != nil || !parent.IsDir() || parent.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+			continue
+		}
+		if err := os.RemoveAll(place); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // grave is what identifies a task's processes without their shim.
