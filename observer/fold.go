@@ -163,8 +163,11 @@ func (f *fold) view(k keepers) *View {
 // judge says what the files that decide are worth.
 func (f *fold) judge(v *View) {
 	wrong := f.wrong
-	if f.why != nil {
+	switch {
+	case f.why != nil:
 		wrong = f.why // without a task no journal can be folded
+	case wrong == nil && f.reader != nil && f.reader.Headless():
+		wrong = &journal.Damaged{Path: f.dir.Journal(), Reason: "it ends in the middle of its first record"}
 	}
 	if wrong == nil {
 		return

@@ -123,6 +123,17 @@ var errMended = errors.New("mended")
 // Next said io.EOF: one that is just being written, or a torn tail.
 func (r *Reader) Tail() int64 { return r.tail }
 
+// Headless says, when Next said io.EOF, that the file has something in it and
+// not one record: Open calls it damaged, unless its first record is just being
+// written.
+func (r *Reader) Headless() bool {
+	if r.scan.off > 0 || r.tail == 0 {
+		return false
+	}
+	zero, err := allZero(r.file, 0)
+	return err == nil && !zero
+}
+
 // Offset is where the next record begins, or will.
 func (r *Reader) Offset() int64 { return r.scan.off }
 

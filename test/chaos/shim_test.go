@@ -16,23 +16,29 @@ import (
 func listeners(t *testing.T) graph {
 	t.Helper()
 	g := graph{}
-	for i := range 8 {
+	for i, port := range freePorts(t, 8) {
 		g.nodes = append(g.nodes, node{
 			name: fmt.Sprintf("l%d", i), codes: []int{0}, maxFailures: 1,
-			lasts: time.Duration(100+40*i) * time.Millisecond, lines: 20, port: freePort(t),
+			lasts: time.Duration(100+40*i) * time.Millisecond, lines: 20, port: port,
 		})
 	}
 	return g
 }
 
-func freePort(t *testing.T) int {
+// freePorts finds ports that nobody listens on, below those that the kernel
+// gives to whoever asks for any.
+func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var ports []int
+	for len(ports) < n {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return ports
 }
 
 // TestKillShim kills the shim: its runs are LOST, said when they are gone, and
