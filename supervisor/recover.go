@@ -212,11 +212,11 @@ func (b *brain) tidy(g client.Greeting) {
 	}
 }
 
-// isDue says whether an act that the journal implies is still to be done. A
-// signal that the status shows delivered is not sent again: to many programs
-// the second TERM means "now".
+// isDue says whether an act that the journal implies is still to be done.
 func (b *brain) isDue(act machine.Act) bool {
 	switch a := act.(type) {
+	case machine.Spawn:
+		return !b.isBegun(a.RunID)
 	case machine.Stop:
 		return b.isSignalDue(a.RunID, a.Signal, a.Nth)
 	case machine.Signal:
@@ -225,6 +225,15 @@ func (b *brain) isDue(act machine.Act) bool {
 	return true
 }
 
+// isBegun says that the shim was asked to start a run: there is a status. Its
+// spec may just be being read, and is not to be written again.
+func (b *brain) isBegun(id task.RunID) bool {
+	_, found, err := b.status(id)
+	return found || err != nil
+}
+
+// isSignalDue says whether a signal is still to be sent. One that the status
+// shows delivered is not: to many programs the second TERM means "now".
 func (b *brain) isSignalDue(id task.RunID, signal task.Signal, nth int) bool {
 	s, found, err := b.status(id)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/soak"
 	"github.com/google/go-cmp/cmp"
@@ -18,12 +19,16 @@ import (
 // tell makes a process note that a run of it has begun.
 const tell = `echo "$DEWAR_PROCESS/$DEWAR_RUN" >> "$HOME/ran"; `
 
+// waitForSide waits until the process that is stopped by the plan's end has
+// told that it runs.
+const waitForSide = `until grep -q side/0 "$HOME/ran"; do sleep 0.01; done`
+
 // allSorts is a task with one process of each sort, and what must become of it.
 func allSorts() (task.Task, []string) {
 	first := sh("first", tell+"true")
 	fails := sh("fails", tell+"echo alas >&2; exit 3")
 	fails.MaxFailures = 2
-	second := sh("second", tell+`until grep -q side/0 "$HOME/ran"; do sleep 0.01; done`)
+	second := sh("second", tell+waitForSide)
 	killed := sh("killed", tell+"kill -9 $$")
 	for _, p := range []*task.Process{&fails, &second, &killed} {
 		p.After = []task.Edge{{Process: "first", When: task.WhenSuccess}}
@@ -118,18 +123,38 @@ func TestBrainDiesAtEveryPoint(t *testing.T) {
 	}
 }
 
-// The brain dies again and again, at any moment.
+// The brain dies again and again, at any moment, until the task has ended.
 func TestBrainDiesOften(t *testing.T) {
+	times := soak.Times(t, 2)
+	deaths := 0
+	for range times {
+		deaths += dieOften(t)
+	}
+	soak.Note(t, "SIGKILL to the brain at a random moment", deaths, "every run and exit status as without it")
+}
+
+func dieOften(t *testing.T) (deaths int) {
 	spec, want := allSorts()
 	// The plan takes a second, so that brains die at all of its stages.
 	spec.Processes[0].Cmdline = tell + "sleep 0.5"
-	spec.Processes[2].Cmdline = tell + "sleep 0.5"
+	spec.Processes[2].Cmdline = tell + "sleep 0.5; " + waitForSide
 	w := newWorld(t, spec)
 	w.start()
-	for range soak.Times(t, 20) {
-		w.kill(w.holder(w.dir.Lock()))
+	for {
+		brain := 0
+		w.until("a brain lives, or the task has ended", func() bool {
+			pid, err := shim.Holder(w.dir.Lock())
+			brain = pid
+			return err == nil && pid != 0 || w.over()
+		})
+		if w.over() {
+			break
+		}
+		w.kill(brain)
+		deaths++
 	}
 	w.checkAllSorts(want)
+	return deaths
 }
 
 func TestEndsWhileNoBrainLives(t *testing.T) {

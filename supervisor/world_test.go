@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -255,9 +256,14 @@ func (w *world) untilRecord(what string, is func(machine.Record) bool) {
 // finished waits for the task's end, and for that of its shim and brain.
 func (w *world) finished() machine.State {
 	w.Helper()
-	w.untilRecord("the task is finished", func(r machine.Record) bool { _, ok := r.(machine.Finished); return ok })
+	w.until("the task is finished", w.over)
 	w.until("shim and brain have gone", w.nobody)
 	return w.state()
+}
+
+// over says that the journal has the task's end.
+func (w *world) over() bool {
+	return slices.ContainsFunc(w.entries(), func(e machine.Entry) bool { _, ok := e.Record.(machine.Finished); return ok })
 }
 
 // nobody says that neither shim nor brain lives.
