@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/dewarhq/dewar/supervisor/control"
@@ -53,26 +54,42 @@ func Wake(dir task.Dir, p Programs) (started bool, err error) {
 // AwaitKeeper is the pid of who keeps the task. If nobody does, because a
 // shim was just started, it waits for a second: 0 says that nobody came.
 func AwaitKeeper(ctx context.Context, dir task.Dir) (pid int, err error) {
+	err = awaitKeepers(ctx, dir, func(k Keepers) bool {
+		if pid = k.Shim; pid == 0 {
+			pid = k.Brain
+		}
+		return pid != 0
+	})
+	return pid, err
+}
+
+// AwaitTaken waits, for a second, until somebody keeps a task that was just
+// started. It may be over already: then its journal is there.
+func AwaitTaken(ctx context.Context, dir task.Dir) (taken bool, err error) {
+	err = awaitKeepers(ctx, dir, func(k Keepers) bool {
+		_, noJournal := os.Lstat(dir.Journal())
+		taken = k != Keepers{} || noJournal == nil
+		return taken
+	})
+	return taken, err
+}
+
+// awaitKeepers waits until enough says so of the keepers, or a second has
+// passed.
+func awaitKeepers(ctx context.Context, dir task.Dir, enough func(Keepers) bool) (err error) {
 	w, err := watchDir(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	retry := firstRetry
 	for begun := time.Now(); ; {
 		k, err := WhoKeeps(dir)
-		switch {
-		case err != nil:
-			return 0, err
-		case k.Shim != 0:
-			return k.Shim, nil
-		case k.Brain != 0:
-			return k.Brain, nil
-		case time.Since(begun) > lockTime:
-			return 0, nil
+		if err != nil || enough(k) || time.Since(begun) > lockTime {
+			return err
 		}
 		if err := w.wait(ctx, retry); err != nil {
-			return 0, err
+			return err
 		}
 		retry = min(2*retry, lastRetry)
 	}

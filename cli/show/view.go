@@ -114,10 +114,6 @@ func lastWords(stderr string) string {
 
 // Line is a task in the list of all: its cells.
 func (s Status) Line(now time.Time) []string {
-	state := string(s.State)
-	if state == "" {
-		state = "?"
-	}
 	since := ""
 	if !s.Since.IsZero() {
 		since = Span(now.Sub(s.Since))
@@ -126,17 +122,21 @@ func (s Status) Line(now time.Time) []string {
 	if Over(s.State) {
 		what = s.Reason
 	}
-	return []string{s.ID, state, since, what}
+	return []string{s.ID, s.state(), since, what}
+}
+
+func (s Status) state() string {
+	if s.State == "" {
+		return "not begun"
+	}
+	return string(s.State)
 }
 
 // Text is everything about a task on a screen.
 func (s Status) Text(now machine.Instant) string {
 	wall := time.Unix(0, now.Wall)
 	var b strings.Builder
-	fmt.Fprintf(&b, "task %s", s.ID)
-	if s.State != "" {
-		fmt.Fprintf(&b, "  %s", s.State)
-	}
+	fmt.Fprintf(&b, "task %s  %s", s.ID, s.state())
 	if !s.Since.IsZero() {
 		fmt.Fprintf(&b, ", for %s", Span(wall.Sub(s.Since)))
 		if Over(s.State) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dewarhq/dewar/cli/show"
 	"github.com/dewarhq/dewar/launch"
 	"github.com/dewarhq/dewar/observer"
 	"github.com/dewarhq/dewar/task"
@@ -65,7 +67,19 @@ func watchKeepers(ctx context.Context, dir task.Dir, lost func() error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the shim of task %s does not stay; %s may say why", filepath.Base(string(dir)), dir.Console())
+	return doesNotStay(dir)
+}
+
+// doesNotStay says what is known of a shim that was started and keeps nothing.
+func doesNotStay(dir task.Dir) error {
+	err := fmt.Errorf("the shim of task %s does not stay", filepath.Base(string(dir)))
+	const most = 4096
+	if text, readErr := os.ReadFile(dir.Console()); readErr == nil {
+		if last := show.LastLine(string(text[max(0, len(text)-most):])); last != "" {
+			return fmt.Errorf("%w; the last line of %s: %s", err, dir.Console(), last)
+		}
+	}
+	return err
 }
 
 // awaitKeepers waits until nobody keeps a finished task any more.

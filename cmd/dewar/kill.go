@@ -78,7 +78,7 @@ func (a *app) killAll(ctx context.Context, k *killFlags, dirs []task.Dir) error 
 	for i, dir := range dirs {
 		if errs[i] == nil && !out[i].Before && !k.noWait {
 			var v *observer.View
-			if v, errs[i] = awaitEnd(ctx, dir, a.killLost(dir)); errs[i] == nil {
+			if v, errs[i] = a.awaitEnd(ctx, dir, a.killLost(dir)); errs[i] == nil {
 				out[i].State = v.State.State
 			}
 		}

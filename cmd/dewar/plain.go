@@ -19,7 +19,7 @@ import (
 func (f *follower) plain(ctx context.Context, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	killer := f.heed(ctx, signals)
-	p := &printer{follower: f, teller: show.Teller{Verbose: f.app.verbose}}
+	p := &printer{follower: f, teller: show.Teller{Verbose: f.app.verbose}, trouble: f.app.troubles()}
 	err := f.watch(ctx, p.print, sink{f.app.out})
 	cancel()
 	killer.Wait()
@@ -54,7 +54,7 @@ func (f *follower) heed(ctx context.Context, signals <-chan os.Signal) *sync.Wai
 type printer struct {
 	*follower
 	teller  show.Teller
-	trouble string
+	trouble func(*observer.View)
 }
 
 func (p *printer) print(c observer.Change) error {
@@ -72,23 +72,27 @@ func (p *printer) print(c observer.Change) error {
 		p.line(p.app.err, fmt.Sprintf("task %s is %s: %s", c.View.ID, c.View.State.State, show.Tally(c.View.State.Counts)))
 	}
 	if !p.json {
-		p.troubles(c.View)
+		p.trouble(c.View)
 	}
 	return nil
 }
 
-// troubles says what is wrong with us, when it begins.
-func (p *printer) troubles(v *observer.View) {
-	trouble := ""
-	if v.Quarantine != nil {
-		trouble = v.Quarantine.Error()
-	} else if v.Failing != nil {
-		trouble = "its brain keeps failing; the processes go on"
+// troubles says of each view what is wrong with who keeps the task, when that
+// begins.
+func (a *app) troubles() func(*observer.View) {
+	said := ""
+	return func(v *observer.View) {
+		trouble := ""
+		if v.Quarantine != nil {
+			trouble = fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID)
+		} else if v.Failing != nil && !v.Over() {
+			trouble = v.Failing.String()
+		}
+		if trouble != said && trouble != "" {
+			a.note("! task %s: %s", v.ID, show.Printable(trouble))
+		}
+		said = trouble
 	}
-	if trouble != p.trouble && trouble != "" {
-		p.line(p.app.err, "! "+show.Printable(trouble))
-	}
-	p.trouble = trouble
 }
 
 // line writes a line. Nobody may be there to read it any more: the task is

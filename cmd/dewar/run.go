@@ -123,13 +123,25 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 		return errors.Join(err, os.RemoveAll(string(dir)))
 	}
 	a.detail("%s keeps %s", programs.Shim, dir)
+	if o.detach {
+		if err := taken(ctx, dir); err != nil {
+			return err
+		}
+		return a.announce(l, dir, order.Ports, o)
+	}
 	if err := a.announce(l, dir, order.Ports, o); err != nil {
 		return err
 	}
-	if o.detach {
-		return nil
-	}
 	return a.follow(ctx, dir, false, o.json)
+}
+
+// taken waits until the shim that was just started keeps the task.
+func taken(ctx context.Context, dir task.Dir) error {
+	taken, err := launch.AwaitTaken(ctx, dir)
+	if err == nil && !taken {
+		err = doesNotStay(dir)
+	}
+	return err
 }
 
 func (a *app) warn(warnings []file.Error) {
@@ -176,8 +188,8 @@ func (a *app) again(ctx context.Context, o *orderFlags, order launch.Order, dir 
 	if err := over(v); err != nil {
 		return held(err)
 	}
-	if v.Launch == nil {
-		return v.Quarantine
+	if v.Quarantine != nil {
+		return fmt.Errorf("task %s is in quarantine: %w; nothing but a kill is possible: dewar kill %s", v.ID, v.Quarantine, v.ID)
 	}
 	if err := a.same(order, v); err != nil {
 		return misuse(err)

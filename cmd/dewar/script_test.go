@@ -33,6 +33,7 @@ import (
 //	json FIELD WANT          wants a field of the JSON that was last printed on
 //	                         stdout; FIELD is a path such as processes.0.name
 //	holder FILE VAR          sets VAR to the pid that holds the lock FILE
+//	damage FILE OFFSET       changes the byte there
 //	kill-keepers TASK        kills shim and brain of TASK, and waits until none lives
 //
 // and the conditions [root] and [user].
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(env, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "kill-keepers": killKeepers,
+			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "kill-keepers": killKeepers, "damage": damage,
 		},
 		Condition: condition,
 	})
@@ -185,4 +186,17 @@ func killKeepers(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage FILE OFFSET")
+	}
+	path := ts.MkAbs(args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	text[at] ^= 0xff
+	ts.Check(os.WriteFile(path, text, 0o640))
 }

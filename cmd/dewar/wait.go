@@ -47,7 +47,7 @@ func (a *app) waitAll(ctx context.Context, dirs []task.Dir, asJSON bool) error {
 	var all sync.WaitGroup
 	for i, dir := range dirs {
 		all.Go(func() {
-			views[i], errs[i] = awaitEnd(ctx, dir, a.orphaned(dir))
+			views[i], errs[i] = a.awaitEnd(ctx, dir, a.orphaned(dir))
 		})
 	}
 	all.Wait()
@@ -77,12 +77,14 @@ func (a *app) tellWaited(w waited, asJSON bool) error {
 	return a.print("task %s %s\n", w.ID, w.State)
 }
 
-// awaitEnd waits until a task has ended and its keepers are gone. lost is as
-// in await.
-func awaitEnd(ctx context.Context, dir task.Dir, lost func() error) (*observer.View, error) {
+// awaitEnd waits until a task has ended and its keepers are gone, and says what
+// is wrong with them meanwhile. lost is as in await.
+func (a *app) awaitEnd(ctx context.Context, dir task.Dir, lost func() error) (*observer.View, error) {
 	var last *observer.View
+	trouble := a.troubles()
 	err := await(ctx, dir, lost, func(c observer.Change) error {
 		last = c.View
+		trouble(c.View)
 		return nil
 	})
 	if err != nil {
