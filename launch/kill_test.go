@@ -67,12 +67,14 @@ func TestShutdownTellsTheShim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release := holdElsewhere(t, dir.ShimLock())
+	cmd, _ := holder(t, dir.ShimLock())
 	if err := Shutdown(dir, wish(0, 0)); err != nil {
 		t.Error(err)
 	}
 	var exit *exec.ExitError
-	if err := release(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("the holder of the shim's lock ended with %v, not by TERM", err)
 	}
 }

@@ -131,7 +131,13 @@ func TestHalfMade(t *testing.T) {
 // release is called: record locks are invisible within one process.
 func holdElsewhere(t *testing.T, path string) (release func() error) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	_, release = holder(t, path)
+	return release
+}
+
+func holder(t *testing.T, path string) (cmd *exec.Cmd, release func() error) {
+	t.Helper()
+	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "LAUNCH_TEST_LOCK="+path, "GORACE=atexit_sleep_ms=0")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -147,7 +153,7 @@ func holdElsewhere(t *testing.T, path string) (release func() error) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatalf("wait for the lock: %v", err)
 	}
-	return func() error {
+	return cmd, func() error {
 		in.Close()
 		return cmd.Wait()
 	}
