@@ -141,18 +141,39 @@ func (c *conn) requests(s *shim) {
 // say queues one frame.
 func (c *conn) say(fields ...string) { c.out = AppendFrame(c.out, fields...) }
 
-// bell tells the brain something by itself, unless it does not listen.
+// bell tells the brain something by itself, unless it does not listen. Bells
+// that are of no run, and few, are never lost.
 func (s *shim) bell(kind string, r *run) {
 	c := &s.conn
+	if c.fd < 0 {
+		return
+	}
+	if len(c.out) > enoughBells {
+		_ = c.push() // what is wrong with the connection, flush will find
+	}
 	switch {
-	case c.fd < 0:
-	case len(c.out) > enoughBells:
-		c.lost = true
 	case r == nil:
 		c.say(SayBell, kind)
+	case len(c.out) > enoughBells:
+		c.lost = true
 	default:
 		c.say(SayBell, kind, r.dir)
 	}
+}
+
+// push sends as much as the brain takes.
+func (c *conn) push() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	n, err := sendNow(c.fd, c.out)
+	if err == syscall.EAGAIN {
+		return nil
+	}
+	if err == nil {
+		c.out = c.out[:copy(c.out, c.out[n:])]
+	}
+	return err
 }
 
 // flush sends what waits, as much as the brain takes.
@@ -160,15 +181,9 @@ func (c *conn) flush(s *shim) {
 	if c.fd < 0 {
 		return
 	}
-	if len(c.out) > 0 {
-		n, err := sendNow(c.fd, c.out)
-		if err != nil && err != syscall.EAGAIN {
-			s.hangUp()
-			return
-		}
-		if err == nil {
-			c.out = c.out[:copy(c.out, c.out[n:])]
-		}
+	if c.push() != nil {
+		s.hangUp()
+		return
 	}
 	if c.have > 0 { // requests that had to wait
 		c.requests(s)

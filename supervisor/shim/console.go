@@ -9,8 +9,8 @@ type console struct {
 	opened bool // it was tried
 }
 
-// write passes bytes on; what does not fit is dropped.
-func (c *console) write(fd int, b []byte) {
+// write passes bytes on; what does not fit is dropped, and its size returned.
+func (c *console) write(fd int, b []byte) (dropped int) {
 	if !c.opened {
 		c.open(fd)
 	}
@@ -18,13 +18,13 @@ func (c *console) write(fd int, b []byte) {
 		for len(b) > 0 {
 			n, err := writeFd(c.fd, b)
 			if err != nil {
-				return
+				return len(b)
 			}
 			b = b[n:]
 		}
-		return
+		return 0
 	}
-	writePolled(fd, b)
+	return writePolled(fd, b)
 }
 
 // open makes an open file of our own: O_NONBLOCK belongs to the open file,
@@ -42,23 +42,24 @@ func (c *console) open(fd int) {
 
 // writePolled writes in pieces that fit whenever poll says so: a pipe that is
 // writable takes 4096 bytes at once, and a socket does not block with
-// MSG_DONTWAIT.
-func writePolled(fd int, b []byte) {
+// MSG_DONTWAIT. What is left is dropped, and its size returned.
+func writePolled(fd int, b []byte) (dropped int) {
 	const atOnce = 4096
 	for len(b) > 0 {
 		piece := b[:min(len(b), atOnce)]
 		n, err := sendNow(fd, piece)
 		if err == syscall.ENOTSOCK {
 			if !poll(fd, pollOut, false) {
-				return
+				return len(b)
 			}
 			n, err = writeFd(fd, piece)
 		}
 		if err != nil {
-			return
+			return len(b)
 		}
 		b = b[n:]
 	}
+	return 0
 }
 
 // complain says something to whoever reads the shim's stderr.

@@ -46,8 +46,8 @@
 //	  │ ◀─ bell list ────────────────────────── │  bells were lost: ask for a list
 //
 // Every request may be repeated. Bells are lossy (of a brain that does not read
-// 32 KB of them, all further ones are dropped until it does, and then it hears
-// bell list) and redundant: the status files are the truth. A run that ends
+// 32 KB of them, all further ones of runs are dropped until it does, and then it
+// hears bell list) and redundant: the status files are the truth. A run that ends
 // before the shim has noticed its start rings ended only; its status has
 // started_boot. Answers are never dropped: with 128 KB of them unread, requests
 // wait.

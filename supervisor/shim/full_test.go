@@ -87,7 +87,7 @@ func TestFullDisk(t *testing.T) {
 			r := startIn(t, dir)
 			ends := r.spawn("ends", "while [ ! -e /proc/self/cwd/go ]; do sleep 0.01; done; head -c 5000 /dev/zero >&2; exit 42", dest("none"))
 			killed := r.spawn("killed", "sleep 1000")
-			deaf := r.spawn("deaf", member("trap \"\" TERM; while :; do sleep 0.01; done")+"sleep 1000")
+			deaf := r.spawn("deaf", deafMember+"sleep 1000")
 			logs := r.spawn("logs", "while [ ! -e speak ]; do sleep 0.01; done; echo lost; ln touchable lost; while [ ! -e again ]; do sleep 0.01; done; echo kept", rotate(10000, 1))
 			for _, id := range []task.RunID{ends, killed, deaf, logs} {
 				r.hear(shim.BellStarted, id)

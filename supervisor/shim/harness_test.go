@@ -310,7 +310,7 @@ func (r *rig) hear(kind string, id task.RunID) {
 			}
 			r.bells = append(r.bells, b)
 		case <-late:
-			r.t.Fatalf("the bell %v did not come; heard: %v", want, r.bells)
+			r.t.Fatalf("the bell %v did not come; heard %d others, last %v", want, len(r.bells), r.bells[max(0, len(r.bells)-5):])
 		}
 	}
 }

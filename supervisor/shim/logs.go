@@ -135,7 +135,7 @@ func (s *shim) emit(r *run, st *stream, b []byte) {
 		if st == &r.streams[1] {
 			i = 1
 		}
-		s.logs.console[i].write(i+1, b)
+		st.dropped += int64(s.logs.console[i].write(i+1, b))
 	}
 }
 

@@ -250,6 +250,7 @@ func (s *shim) expire(now int64) {
 		if now >= r.killAt {
 			r.killAt = never
 			r.rough = true
+			s.adopt()
 			s.sweep(r)
 		}
 		if i < len(s.sweeping) && s.sweeping[i] == r {

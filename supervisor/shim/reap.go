@@ -40,27 +40,39 @@ func waitid(which, pid, options int) (w waitInfo, ok bool) {
 	return w, true
 }
 
+// few is how many main processes make it cheaper to ask for any child that has
+// exited, one after the other, than to ask each.
+const few = 64
+
 // reap handles every child that has exited. A main process stays a zombie
 // until its end is on record: the zombie is our memory, and pins the pid.
 func (s *shim) reap() {
-	for s.held == 0 {
+	for s.held == 0 && len(s.mains) <= few {
 		w, ok := waitid(pAll, 0, wNowait)
 		if !ok {
 			return
 		}
-		s.exited(w)
-	}
-	// The zombies that we keep hide those behind them: ask one by one.
-	if s.lookAtChildren() {
-		for _, pid := range s.tree.list {
-			if r := s.mains[pid]; r != nil && r.zombie {
-				continue
-			}
-			if w, ok := waitid(pPid, pid, wNowait); ok {
-				s.exited(w)
-			}
+		if r := s.exited(w); r != nil {
+			s.adopt()
+			s.sweep(r)
 		}
 	}
+	// The zombies that we keep hide those behind them; and of many ends we
+	// want to look at what they leave behind only once.
+	if !s.lookAtChildren() {
+		return
+	}
+	at := len(s.sweeping)
+	for _, pid := range s.tree.list {
+		if r := s.mains[pid]; r != nil && r.zombie {
+			continue
+		}
+		if w, ok := waitid(pPid, pid, wNowait); ok {
+			s.exited(w)
+		}
+	}
+	s.adopt()
+	s.sweepFrom(at)
 }
 
 // lookAtChildren puts our children into tree.list.
@@ -73,7 +85,10 @@ func (s *shim) lookAtChildren() bool {
 	return true
 }
 
-func (s *shim) exited(w waitInfo) {
+// exited notes the end of one child. If it is a run's main process, the run is
+// to be swept, and returned.
+func (s *shim) exited(w waitInfo) *run {
+	s.stir = true
 	r := s.mains[w.pid]
 	switch {
 	case r != nil:
@@ -82,7 +97,6 @@ func (s *shim) exited(w waitInfo) {
 		s.handshake(r)
 		s.sweeping = append(s.sweeping, r)
 		r.killAt = never
-		s.sweep(r)
 	case w.pid == s.brain.pid:
 		s.release(w.pid)
 		s.brainExited(w)
@@ -95,7 +109,7 @@ func (s *shim) exited(w waitInfo) {
 			}
 		}
 	}
-	s.stir = true
+	return r
 }
 
 // release reaps a zombie.

@@ -51,7 +51,8 @@ func (s *shim) ownerOf(st *Stat) *run {
 
 // sweep looks at the session of a run whose main process has exited: empty, and
 // the run is finished; otherwise what is in it gets TERM, and one second later
-// KILL, until it is empty. The zombie keeps the session's number ours.
+// KILL, until it is empty. The zombie keeps the session's number ours. Adopt
+// comes first.
 func (s *shim) sweep(r *run) {
 	sig := syscall.Signal(0)
 	switch {
@@ -60,7 +61,6 @@ func (s *shim) sweep(r *run) {
 	case r.killAt == never:
 		sig = syscall.SIGTERM
 	}
-	s.adopt()
 	left := 0
 	for pid := range s.orphans {
 		s.tree.walk(pid, func(st *Stat) {
@@ -128,18 +128,24 @@ func (s *shim) nudged(fd int) {
 	s.stir = true
 }
 
-// lookAgain is called after children have gone.
-func (s *shim) lookAgain() {
-	for i := 0; i < len(s.sweeping); {
+// sweepFrom sweeps the runs from the i-th on; those that are finished leave the
+// list.
+func (s *shim) sweepFrom(i int) {
+	for i < len(s.sweeping) {
 		r := s.sweeping[i]
 		s.sweep(r)
 		if i < len(s.sweeping) && s.sweeping[i] == r {
 			i++
 		}
 	}
-	if len(s.leaving) > 0 || s.clearing {
+}
+
+// lookAgain is called after children have gone.
+func (s *shim) lookAgain() {
+	if len(s.sweeping) > 0 || len(s.leaving) > 0 || s.clearing {
 		s.adopt()
 	}
+	s.sweepFrom(0)
 	for i := 0; i < len(s.leaving); {
 		r := s.leaving[i]
 		if r.orphans == 0 {

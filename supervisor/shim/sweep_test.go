@@ -26,6 +26,9 @@ func member(script string) string {
 	return "sh -c 'trap \"echo got-term >> said; exit\" TERM; echo $$ > member.new; mv member.new member; " + script + "' & while [ ! -e member ]; do sleep 0.01; done; "
 }
 
+// deafMember leaves one that ignores TERM.
+const deafMember = "sh -c 'trap \"\" TERM; echo $$ > member.new; mv member.new member; while :; do sleep 0.01; done' & while [ ! -e member ]; do sleep 0.01; done; "
+
 func (r *rig) pidIn(name string) int {
 	r.t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.dir.Sandbox(), name))
@@ -59,7 +62,7 @@ func TestSession(t *testing.T) {
 	}{
 		{"nothing", "exit 7", false},
 		{"polite", member("while :; do sleep 0.01; done") + "exit 7", false},
-		{"deaf", member("trap \"\" TERM; while :; do sleep 0.01; done") + "exit 7", true},
+		{"deaf", deafMember + "exit 7", true},
 		{"stopped", member("kill -STOP $$; sleep 1000") + "sleep 0.05; exit 7", false},
 		{"below a stray", "setsid sh -c '" + "echo $$ > stray.new; mv stray.new stray; sleep 1000' & while [ ! -e stray ]; do sleep 0.01; done; " + member("sleep 1000") + "exit 7", true},
 		{"group of its own", "set -m; sleep 1000 & exit 7", false},
