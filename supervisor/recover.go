@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/dewarhq/dewar/sandbox"
@@ -218,9 +219,9 @@ func (b *brain) isDue(act machine.Act) bool {
 	case machine.Spawn:
 		return !b.isBegun(a.RunID)
 	case machine.Stop:
-		return b.isSignalDue(a.RunID, a.Signal, a.Nth)
+		return b.isSignalDue(a.RunID, a.Signal)
 	case machine.Signal:
-		return b.isSignalDue(a.RunID, a.Signal, a.Nth)
+		return b.isSignalDue(a.RunID, a.Signal)
 	}
 	return true
 }
@@ -234,19 +235,13 @@ func (b *brain) isBegun(id task.RunID) bool {
 
 // isSignalDue says whether a signal is still to be sent. One that the status
 // shows delivered is not: to many programs the second TERM means "now".
-func (b *brain) isSignalDue(id task.RunID, signal task.Signal, nth int) bool {
+func (b *brain) isSignalDue(id task.RunID, signal task.Signal) bool {
 	s, found, err := b.status(id)
 	if err != nil {
 		b.log("%s may already have got its %s, and gets it now: %v", id, signal, err)
 		return true
 	}
-	delivered := 0
-	for _, n := range s.Signals {
-		if n == signal.Number() {
-			delivered++
-		}
-	}
-	return found && delivered < nth
+	return found && !slices.Contains(s.Signals, signal.Number())
 }
 
 // pruneAll drops what a death of ours left of old runs.

@@ -21,7 +21,6 @@ type (
 		task.RunID
 		Signal task.Signal
 		To     task.StopTo
-		Nth    int // this is the nth time, from 1, that this signal is due for this run
 	}
 
 	// Signal sends a run a signal that a person asked for.
@@ -29,7 +28,6 @@ type (
 		task.RunID
 		Signal task.Signal
 		To     task.StopTo
-		Nth    int
 	}
 
 	// Kill kills everything of a run, descendants with sessions of their own

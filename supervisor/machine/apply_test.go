@@ -271,3 +271,29 @@ func TestKeeps(t *testing.T) {
 		t.Errorf("stderr is kept of (-want +got):\n%s", diff)
 	}
 }
+
+// Times of an earlier boot are shown as long past, not as times of this one.
+func TestRebootInTheView(t *testing.T) {
+	def := wide(1, 0)
+	m := New(def)
+	id := task.RunID{Process: "p00000"}
+	for _, r := range []Record{
+		Created{Format: 1}, TakenUp{BootID: "a"}, Forking{id}, Started{RunID: id},
+		KillAsked{Grace: 60e9}, Cleaning{Result: Killed, By: 70e9}, Stopping{RunID: id, Signal: "TERM", By: 20e9},
+		TakenUp{BootID: "b"},
+	} {
+		if err := m.Apply(Instant{Boot: 10e9}, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := m.State()
+	if s.Deadline != past || s.Processes[0].Last().Stop.By != past {
+		t.Errorf("the budget ends at %d, the run is killed at %d", s.Deadline, s.Processes[0].Last().Stop.By)
+	}
+	if acts := m.Outstanding(); len(acts) != 0 {
+		t.Errorf("of a run of the earlier boot is outstanding: %v", acts)
+	}
+	if got := m.Live(); len(got) != 1 || got[0] != id {
+		t.Errorf("live are %v", got)
+	}
+}

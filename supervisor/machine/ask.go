@@ -47,7 +47,7 @@ func (m *Machine) askSignal(r SignalAsked) (Decision, error) {
 	if err := m.legalRequest(r); err != nil {
 		return Decision{}, err
 	}
-	act := Signal{RunID: r.RunID, Signal: r.Signal, To: p.def.StopTo, Nth: run.sent(r.Signal).Times + 1}
+	act := Signal{RunID: r.RunID, Signal: r.Signal, To: p.def.StopTo}
 	return Decision{Record: r, Act: act}, nil
 }
 
@@ -135,7 +135,7 @@ func (m *Machine) foldRequest(r Record) {
 	case SignalAsked:
 		name = r.Process
 		_, run := m.find(r.RunID)
-		run.due(r.Signal, true)
+		run.ask(r.Signal)
 	case RestartAsked:
 		name = r.Process
 		m.procs[m.index[name]].runAgain()

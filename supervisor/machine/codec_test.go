@@ -19,8 +19,8 @@ func examples() []Record {
 	run := Run{
 		Run: 3, State: RunFailed, Pid: 4, Start: 5, Forked: Instant{1, 2}, Started: Instant{3, 4}, Ready: Instant{5, 6}, Ended: Instant{7, 8},
 		Exit: num(0), Signal: 9, Core: true, Reason: "r", Rusage: Rusage{1, 2, 3}, Tail: "a\nb", Left: 2,
-		Stop: &Stopped{CauseKill, "TERM", 12, Instant{1, 1}, 2}, Kill: CauseTimeout, Signals: []Sent{{"HUP", 3, 2}},
-		LeftStop: &Stopped{CauseCleanup, "INT", 13, Instant{2, 2}, 1}, LeftKill: CauseNextRun,
+		Stop: &Stopped{CauseKill, "TERM", 12, Instant{1, 1}}, Kill: CauseTimeout, Signals: []Sent{{"HUP", 3}},
+		LeftStop: &Stopped{CauseCleanup, "INT", 13, Instant{2, 2}}, LeftKill: CauseNextRun,
 	}
 	procs := []SnapshotProcess{{
 		Name: "web ✓", Runs: 4, Failures: 1, Over: OverFailed, HeldBy: "me", Again: true, Floor: 5, Delay: 6, Started: true, OldBoot: true,

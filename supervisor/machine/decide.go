@@ -121,7 +121,7 @@ func (m *Machine) stop(p *process, run *Run, cause Cause, now int64) Decision {
 	}
 	return Decision{
 		Stopping{RunID: id, Cause: cause, Signal: s, By: by},
-		Stop{RunID: id, Signal: s, To: to, Nth: run.sent(s).Times + 1},
+		Stop{RunID: id, Signal: s, To: to},
 	}
 }
 
@@ -251,14 +251,12 @@ func (p *process) outstandingOf(run *Run, acts []Act) []Act {
 		acts = append(acts, Spawn{id})
 	}
 	for _, sent := range run.Signals {
-		for n := 1; n <= sent.Times; n++ {
-			if run.Stop == nil || run.Stop.Signal != sent.Signal || run.Stop.Nth != n {
-				acts = append(acts, Signal{id, sent.Signal, p.def.StopTo, n})
-			}
+		if run.Stop == nil || run.Stop.Signal != sent.Signal {
+			acts = append(acts, Signal{id, sent.Signal, p.def.StopTo})
 		}
 	}
 	if run.Stop != nil {
-		acts = append(acts, Stop{id, run.Stop.Signal, p.def.StopTo, run.Stop.Nth})
+		acts = append(acts, Stop{id, run.Stop.Signal, p.def.StopTo})
 	}
 	return acts
 }
@@ -271,7 +269,7 @@ func (p *process) outstanding(acts []Act) []Act {
 		if left.LeftKill != "" {
 			acts = append(acts, Kill{p.id(left)})
 		} else if left.LeftStop != nil {
-			acts = append(acts, Stop{p.id(left), left.LeftStop.Signal, task.StopGroup, left.LeftStop.Nth})
+			acts = append(acts, Stop{p.id(left), left.LeftStop.Signal, task.StopGroup})
 		}
 	}
 	return acts

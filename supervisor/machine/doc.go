@@ -41,9 +41,9 @@
 //   - Before Cleared: an Ended for every run of Live(). Apply insists on it.
 //     Strays need no Emptied then, Cleared says it of all.
 //   - Outstanding repeats acts that may have been performed: Spawn, Kill and
-//     Clear are idempotent. Stop and Signal carry Nth: this is the nth time
-//     that this signal is due for this run; where the status file shows it
-//     delivered n times already, it is not sent again.
+//     Clear are idempotent; a Stop or Signal whose signal the status file names
+//     is not to be sent again. (If that one was an earlier sending of the same
+//     signal, the stop's kill still comes in time.)
 //   - Of a run whose Forking is recorded but which was told to stop before it
 //     was spawned, Outstanding gives no Spawn. If the shim does not know it and
 //     it has no status, the loop judges it as Exit{Unspawned: true}.

@@ -16,12 +16,14 @@ type Exit struct {
 	Error     string // it could not be started: a sentence
 	Lost      string // nothing is known of its end: why, a sentence
 	Unspawned bool   // it was told to stop before the shim had been asked to start it
-	Signals   []int  // that the brain has had delivered to it, in order, as its status says
+	Signals   []int  // that the brain has had delivered to it, as its status says; each counts once
 	At        Instant
 	Rusage    Rusage
 	Tail      string
 	Left      int
 }
+
+const killNumber = 9
 
 // Judge says what an end means: SUCCESS, FAILED, KILLED or LOST. Of a run that
 // is not live it says what it can, and Apply refuses it.
@@ -45,7 +47,7 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 	if run == nil {
 		run = &Run{}
 	}
-	ours := run.stopDelivered(e.Signals)
+	ours := m.stopDelivered(run, e.Signals)
 	switch {
 	case e.Error != "":
 		return RunFailed, e.Error
@@ -67,23 +69,15 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 	return RunFailed, ""
 }
 
-// stopDelivered says that of the signals delivered one was a stop signal or a
-// kill of ours: there are more of its kind than people have asked for, or it is
-// the stop signal itself.
-func (r *Run) stopDelivered(delivered []int) bool {
-	times := make(map[int]int, 2)
-	for _, n := range delivered {
-		times[n]++
-	}
-	for n, got := range times {
-		if got > r.sent(task.SignalName(n)).Asked {
-			return true
-		}
-		if r.Stop != nil && r.Stop.Signal.Number() == n {
-			return true
-		}
-	}
-	return false
+// stopDelivered says that of the signals delivered one was our own wish for the
+// run's end: nobody had asked for it, or we had decided on it, too. (A status
+// names each signal once, however often it was sent.)
+func (m *Machine) stopDelivered(run *Run, delivered []int) bool {
+	return slices.ContainsFunc(delivered, func(n int) bool {
+		return !run.asked(n) ||
+			run.Stop != nil && run.Stop.Signal.Number() == n ||
+			(run.Kill != "" || m.Clearing) && n == killNumber
+	})
 }
 
 // end folds the end of a run: what it was, what it counts, and when the next

@@ -159,7 +159,6 @@ func (m *Machine) clocked(at Instant) Instant {
 }
 
 func (r *Run) stop(s Stopped) {
-	s.Nth = r.due(s.Signal, false)
 	if r.Live() {
 		r.Stop = &s
 	} else {

@@ -119,28 +119,20 @@ func (p *process) revive() {
 // retire says that the process will not run again by itself.
 func (p *process) retire(over Over) { p.over, p.heldBy, p.floor = over, "", 0 }
 
-// due counts one more sending of a signal to a run, and returns its number.
-func (r *Run) due(s task.Signal, asked bool) int {
-	i := slices.IndexFunc(r.Signals, func(sent Sent) bool { return sent.Signal == s })
-	if i < 0 {
-		i = len(r.Signals)
-		r.Signals = append(r.Signals, Sent{Signal: s})
-	}
-	r.Signals[i].Times++
-	if asked {
-		r.Signals[i].Asked++
-	}
-	return r.Signals[i].Times
-}
-
-// sent is how often a signal has been due.
-func (r *Run) sent(s task.Signal) Sent {
-	for _, sent := range r.Signals {
-		if sent.Signal == s {
-			return sent
+// ask notes that a person wants a signal sent to a run.
+func (r *Run) ask(s task.Signal) {
+	for i := range r.Signals {
+		if r.Signals[i].Signal == s {
+			r.Signals[i].Times++
+			return
 		}
 	}
-	return Sent{Signal: s}
+	r.Signals = append(r.Signals, Sent{Signal: s, Times: 1})
+}
+
+// asked says that a person wanted the signal of that number sent.
+func (r *Run) asked(number int) bool {
+	return slices.ContainsFunc(r.Signals, func(s Sent) bool { return s.Signal.Number() == number })
 }
 
 func (r *Run) clone() Run {

@@ -82,9 +82,9 @@ func showAct(a Act) string {
 	case Spawn:
 		return "spawn " + a.String()
 	case Stop:
-		return fmt.Sprintf("stop %s with %s to %s%s", a.RunID, a.Signal, a.To, nth(a.Nth))
+		return fmt.Sprintf("stop %s with %s to %s", a.RunID, a.Signal, a.To)
 	case Signal:
-		return fmt.Sprintf("signal %s %s to %s%s", a.RunID, a.Signal, a.To, nth(a.Nth))
+		return fmt.Sprintf("signal %s %s to %s", a.RunID, a.Signal, a.To)
 	case Kill:
 		return "kill " + a.String()
 	case Clear:
@@ -95,19 +95,15 @@ func showAct(a Act) string {
 	return fmt.Sprintf("%T", a)
 }
 
-func nth(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return fmt.Sprintf(", time %d", n)
-}
-
 // status is the state as a person would want it.
 func (s *stage) status() {
 	state := s.m.State()
 	s.say("  %s %s", state.State, state.Reason)
 	for _, p := range state.Processes {
 		line := fmt.Sprintf("  %s %s, %s", p.Name, p.State, plural(p.Runs, "run", "runs"))
+		if p.HeldBy != "" {
+			line += ", held"
+		}
 		if p.Failures > 0 {
 			line += fmt.Sprintf(", failures %d", p.Failures)
 		}

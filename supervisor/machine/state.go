@@ -97,7 +97,7 @@ type Run struct {
 	Left    int      `json:"left,omitempty"`    // descendants that live on
 	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop
 	Kill    Cause    `json:"kill,omitempty"`    // it was killed
-	Signals []Sent   `json:"signals,omitempty"` // that were due for it
+	Signals []Sent   `json:"signals,omitempty"` // that people asked for
 
 	LeftStop *Stopped `json:"left_stop,omitempty"` // what it left behind was told to stop
 	LeftKill Cause    `json:"left_kill,omitempty"` // what it left behind was killed
@@ -112,12 +112,10 @@ type Stopped struct {
 	Signal task.Signal `json:"signal"`
 	By     int64       `json:"by"` // boot time at which it is killed
 	At     Instant     `json:"at"`
-	Nth    int         `json:"nth"` // see the act Stop
 }
 
-// Sent counts the sendings of one signal to one run that were decided.
+// Sent counts how often people asked for one signal to one run.
 type Sent struct {
 	Signal task.Signal `json:"signal"`
 	Times  int         `json:"times"`
-	Asked  int         `json:"asked,omitempty"` // of them, by people
 }
