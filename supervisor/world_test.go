@@ -147,8 +147,13 @@ func (w *world) kill(pid int) {
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		w.Fatal(err)
 	}
-	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience.Milliseconds())); err != nil {
-		w.Fatal(err)
+	gone := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	_, err = unix.Poll(gone, int(patience.Milliseconds()))
+	for errors.Is(err, unix.EINTR) {
+		_, err = unix.Poll(gone, int(patience.Milliseconds()))
+	}
+	if err != nil || gone[0].Revents == 0 {
+		w.Fatalf("process %d does not die: %v", pid, err)
 	}
 }
 
