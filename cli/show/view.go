@@ -1,7 +1,9 @@
 package show
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -42,7 +44,7 @@ func Of(v *observer.View, now time.Time) Status {
 	if v.State.Since.Wall != 0 {
 		s.Since = time.Unix(0, v.State.Since.Wall)
 	}
-	if v.Quarantine != nil {
+	if v.Quarantine != nil && !errors.Is(v.Quarantine, fs.ErrPermission) {
 		s.Quarantine = v.Quarantine.Error()
 	}
 	if l := v.Launch; l != nil {
@@ -56,6 +58,9 @@ func Of(v *observer.View, now time.Time) Status {
 // to type. With the keepers of a task that has ended nothing can be wrong.
 func Trouble(v *observer.View, now time.Time) []string {
 	said := []string{}
+	if errors.Is(v.Quarantine, fs.ErrPermission) {
+		return append(said, fmt.Sprintf("it is another user's, and cannot be read: %v", v.Quarantine))
+	}
 	if v.Quarantine != nil {
 		said = append(said, fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID))
 	}
@@ -126,10 +131,13 @@ func (s Status) Line(now time.Time) []string {
 }
 
 func (s Status) state() string {
-	if s.State == "" {
-		return "not begun"
+	switch {
+	case s.State != "":
+		return string(s.State)
+	case s.Name == "":
+		return "unknown"
 	}
-	return string(s.State)
+	return "not begun"
 }
 
 // Text is everything about a task on a screen.
@@ -154,7 +162,9 @@ func (s Status) Text(now machine.Instant) string {
 	if n := s.Counts.Processes; n > 0 {
 		fmt.Fprintf(&b, "processes  %d: %s; %d runs so far\n", n, Tally(s.Counts), s.Counts.Runs)
 	}
-	b.WriteString("\n" + s.table(now).String())
+	if len(s.Processes) > 0 {
+		b.WriteString("\n" + s.table(now).String())
+	}
 	return b.String()
 }
 

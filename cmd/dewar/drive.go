@@ -115,7 +115,7 @@ func (a *app) refusal(v *observer.View, what asked, err error) error {
 	if !errors.Is(err, control.ErrNoBrain) {
 		return err
 	}
-	if now, readErr := observer.Read(v.Dir); readErr == nil {
+	if now, readErr := readTask(v.Dir); readErr == nil {
 		for _, trouble := range show.Trouble(now, time.Now()) {
 			err = fmt.Errorf("%w; %s", err, trouble)
 		}

@@ -90,7 +90,7 @@ func (a *app) killAll(ctx context.Context, k *killFlags, dirs []task.Dir) error 
 }
 
 func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, error) {
-	v, err := observer.Read(dir)
+	v, err := readTask(dir)
 	if err != nil {
 		return killed{}, err
 	}
@@ -122,7 +122,7 @@ func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, 
 func (a *app) killLost(dir task.Dir) func() error {
 	wake := a.waker(dir)
 	return func() error {
-		v, err := observer.Read(dir)
+		v, err := readTask(dir)
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (a *app) toResume(args []string, all bool) ([]task.Dir, error) {
 }
 
 func (a *app) resume(ctx context.Context, dir task.Dir, asJSON bool) error {
-	v, err := observer.Read(dir)
+	v, err := readTask(dir)
 	if err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func (a *app) announce(l task.Launch, dir task.Dir, given map[string]int, o *ord
 
 // again is `run` with the id of a task that is there already.
 func (a *app) again(ctx context.Context, o *orderFlags, order launch.Order, dir task.Dir) error {
-	v, err := observer.Read(dir)
+	v, err := readTask(dir)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (a *app) statusOf(f *statusFlags, args []string) error {
 	}
 	var errs []error
 	for i, dir := range dirs {
-		v, err := observer.Read(dir)
+		v, err := readTask(dir)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -46,7 +46,16 @@ func (a *app) view(prefix string) (*observer.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return observer.Read(dir)
+	return readTask(dir)
+}
+
+// readTask reads a task that the caller may read.
+func readTask(dir task.Dir) (*observer.View, error) {
+	v, err := observer.Read(dir)
+	if err == nil && errors.Is(v.Quarantine, fs.ErrPermission) {
+		err = fmt.Errorf("read task %s, which is another user's: %w", v.ID, v.Quarantine)
+	}
+	return v, err
 }
 
 // programs are the shim and the brain to be started.
@@ -80,7 +89,7 @@ func over(v *observer.View) error {
 // waker starts the shim of a task that nobody keeps, if it has not ended.
 func (a *app) waker(dir task.Dir) func() error {
 	return func() error {
-		v, err := observer.Read(dir)
+		v, err := readTask(dir)
 		if err == nil {
 			err = over(v)
 		}

@@ -96,7 +96,7 @@ func (a *app) awaitEnd(ctx context.Context, dir task.Dir, lost func() error) (*o
 // orphaned says that nobody keeps a task that is waited for.
 func (a *app) orphaned(dir task.Dir) func() error {
 	return func() error {
-		v, err := observer.Read(dir)
+		v, err := readTask(dir)
 		if err == nil && v.Orphaned() {
 			a.note("task %s: neither its shim nor its brain lives; dewar resume %s goes on with it", v.ID, v.ID)
 			err = errEnough
