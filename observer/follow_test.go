@@ -164,7 +164,10 @@ func TestFollowHearsOfKeepersAndFiles(t *testing.T) {
 	f.until("it is kept", func(c Change) bool { return c.View.Brain == pid && c.View.Shim != 0 })
 	killBrain()
 	f.until("its brain has died", func(c Change) bool { return c.View.Brain == 0 })
-	w.file(w.dir.BrainFailing(), fields("exit", "2", "count", "1", "wall", "1", "next", "2"))
+	w.file(w.dir.BrainFailing()+".next", fields("exit", "2", "count", "1", "wall", "1", "next", "2"))
+	if err := os.Rename(w.dir.BrainFailing()+".next", w.dir.BrainFailing()); err != nil {
+		t.Fatal(err)
+	}
 	f.until("it is failing", func(c Change) bool { return c.View.Failing != nil })
 	w.file(w.dir.Shutdown(), fields("grace", "0"))
 	f.until("it is to end", func(c Change) bool { return c.View.Wish != nil })

@@ -160,3 +160,53 @@ func TestLastLines(t *testing.T) {
 		}
 	}
 }
+
+// TestNextNewerLog looks for the file that follows another in a row, where
+// files are missing or have moved since the other was seen.
+func TestNextNewerLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		there string // the numbers of the files
+		mine  string
+		seen  int // where mine was thought to be
+		want  string
+		sure  bool
+	}{
+		"newest":        {"012", "0", 0, "", true},
+		"next":          {"012", "2", 2, "1", true},
+		"hole":          {"02", "2", 2, "0", true},
+		"being renamed": {"2", "2", 2, "", true},
+		"moved":         {"0123", "3", 2, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := write(t, t.TempDir(), "some-1", task.Process{Name: "a"})
+			w.log(run("a", 0), "x", "")
+			for _, n := range c.there {
+				w.log(run("a", 0), numbered(Stdout, int(n-'0')), string(n))
+			}
+			d, err := openLogDir(w.dir, run("a", 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := &logFile{dir: d, stream: Stdout}
+			defer l.close()
+			mine, err := os.Stat(filepath.Join(d.Name(), numbered(Stdout, int(c.mine[0]-'0'))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, sure, err := l.below(mine, c.seen)
+			if err != nil || sure != c.sure {
+				t.Fatalf("sure %v, %v", sure, err)
+			}
+			got := []byte{}
+			if f != nil {
+				defer f.Close()
+				if got, err = io.ReadAll(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(got) != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
