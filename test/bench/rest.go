@@ -132,6 +132,11 @@ func idleOurs(b *bench, r *running) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.quick { // a short pause is not enough on a busy machine
+		if err := comeToRest(shimPid, brainPid); err != nil {
+			return nil, err
+		}
+	}
 	shimShort, shimLong, err := b.watch([]int{shimPid})
 	if err != nil {
 		return nil, err
@@ -141,6 +146,18 @@ func idleOurs(b *bench, r *running) ([]float64, error) {
 		return nil, err
 	}
 	return []float64{shimLong.ticks + brainLong.ticks, shimShort.switches, brainShort.switches}, nil
+}
+
+// comeToRest waits until processes have stood still for half a second.
+func comeToRest(pids ...int) error {
+	var last effort
+	return await("shim and brain have come to rest", 30*time.Second, func() bool {
+		before := last
+		time.Sleep(500 * time.Millisecond)
+		var err error
+		last, err = exert(pids...)
+		return err == nil && last == before
+	})
 }
 
 // watch counts what processes do in 10 s and in 30 s.
