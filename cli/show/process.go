@@ -8,6 +8,15 @@ import (
 	"github.com/dewarhq/dewar/supervisor/machine"
 )
 
+// Settled is a process of a task that has ended: what would have run again, and
+// is WAITING by the rules, is shown as its last run was.
+func Settled(p machine.ProcessState) machine.ProcessState {
+	if last := p.Last(); last != nil && p.State == machine.Waiting {
+		p.State, p.Over, p.HeldBy = last.State, machine.OverFinished, ""
+	}
+	return p
+}
+
 // Note says in a few words why a process is where it is: what it waits for,
 // how its last run ended, what it was told to do.
 func Note(p machine.ProcessState, now machine.Instant) string {

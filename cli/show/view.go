@@ -204,6 +204,9 @@ func pid(who string, pid int) string {
 func (s Status) table(now machine.Instant) Table {
 	rows := Table{{"PROCESS", "STATE", "RUN", "FAILURES", "PID", "TOOK", ""}}
 	for _, p := range s.Processes {
+		if Over(s.State) {
+			p = Settled(p)
+		}
 		run, took, pid := "-", "", ""
 		if last := p.Last(); last != nil {
 			run = fmt.Sprint(last.Run)
@@ -213,7 +216,9 @@ func (s Status) table(now machine.Instant) Table {
 			}
 		}
 		note := Note(p, now)
-		if p.Final && note == "" {
+		if note == "" && Over(s.State) && p.Last() == nil {
+			note = "never ran"
+		} else if note == "" && p.Final {
 			note = "finalizer"
 		}
 		rows = append(rows, []string{p.Name, string(p.State), run, fmt.Sprint(p.Failures), pid, took, note})

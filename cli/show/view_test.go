@@ -76,6 +76,23 @@ save     WAITING  -    0                    finalizer
 	}
 }
 
+func TestStatusOfTheDead(t *testing.T) {
+	state := stack()
+	state.State, state.Reason = machine.Failed, "fetch failed"
+	state.Processes = state.Processes[3:]
+	const want = `PROCESS  STATE    RUN  FAILURES  PID  TOOK
+fetch    FAILED   0    1              3s    exit status 4
+load     WAITING  -    0                    never ran
+again    KILLED   0    0              1s    signal 9 (KILL), 2 descendants left
+save     WAITING  -    0                    never ran
+`
+	state.Processes[1].Waits = nil // as the machine has it
+	got := Of(&observer.View{ID: "t", State: state}, time.Unix(60, 0)).Text(seconds(60))
+	if _, table, _ := strings.Cut(got, "\n\n"); table != want {
+		t.Errorf("the table (-want +got):\n%s", cmp.Diff(want, table))
+	}
+}
+
 func TestTrouble(t *testing.T) {
 	now := time.Unix(1000, 0)
 	over := machine.State{State: machine.Failed}

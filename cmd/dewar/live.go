@@ -139,6 +139,9 @@ func (w *watcher) task(v *observer.View) tree.Task {
 		t.Trouble = strings.Join(show.Trouble(v, time.Now()), "; ")
 	}
 	for _, p := range v.State.Processes {
+		if v.Over() {
+			p = show.Settled(p)
+		}
 		row := tree.Row{Process: p.Name, Final: p.Final, State: string(p.State), Run: -1, Note: show.Note(p, now)}
 		if last := p.Last(); last != nil {
 			row.Run = last.Run
