@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
@@ -106,9 +105,9 @@ func (o *Order) look() (name string, ports []string, warnings []file.Error, err 
 	if err != nil {
 		return "", nil, nil, err
 	}
-	chosen, err := Pick(o.File.Name, c, o.Task)
+	chosen, err := c.Pick(o.Task)
 	if err != nil {
-		return "", nil, nil, err
+		return "", nil, nil, fmt.Errorf("%s: %w", o.File.Name, err)
 	}
 	for _, e := range c.Entries { // Bind wants the ports of all
 		ports = append(ports, e.Ports...)
@@ -125,26 +124,11 @@ func (o *Order) bind(all task.Bindings) (task.Task, error) {
 	if err != nil {
 		return task.Task{}, err
 	}
-	chosen, err := Pick(o.File.Name, c, o.Task)
-	return chosen.Task, err
-}
-
-// Pick is the task of that name, or the only one if name is empty.
-func Pick(path string, c *file.Contents, name string) (file.Entry, error) {
-	var names []string
-	for _, e := range c.Entries {
-		if e.Task.Name == name || e.Job != nil && e.Job.Name == name {
-			return e, nil
-		}
-		names = append(names, e.Task.Name)
+	chosen, err := c.Pick(o.Task)
+	if err != nil {
+		return task.Task{}, fmt.Errorf("%s: %w", o.File.Name, err)
 	}
-	switch {
-	case name != "":
-		return file.Entry{}, fmt.Errorf("%s has no task %s; it has %s", path, task.Quote(name), strings.Join(names, ", "))
-	case len(c.Entries) > 1:
-		return file.Entry{}, fmt.Errorf("%s has %d tasks: say which one with --task (%s)", path, len(names), strings.Join(names, ", "))
-	}
-	return c.Entries[0], nil
+	return chosen.Task, nil
 }
 
 // whoRuns is the user of the task's processes. Every user that the task names

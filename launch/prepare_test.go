@@ -71,8 +71,8 @@ func TestPrepareRefuses(t *testing.T) {
 		order Order
 		want  string
 	}{
-		{"several tasks", Order{File: parse(t, two)}, "t.yaml has 2 tasks: say which one with --task (a, b)"},
-		{"another task", Order{File: parse(t, two), Task: "c"}, `t.yaml has no task "c"; it has a, b`},
+		{"several tasks", Order{File: parse(t, two)}, "t.yaml: the file has 2 tasks: say which with --task NAME (a, b)"},
+		{"another task", Order{File: parse(t, two), Task: "c"}, `t.yaml: the file has no task named "c"; it has a, b`},
 		{"id", Order{File: parse(t, two), Task: "a", ID: "../x"}, `the task id "../x" begins with`},
 		{"unbound", Order{Single: Single("s", []string{"echo {{nobody.binds}}"})}, "the command: {{nobody.binds}} has no value"},
 		{"user", Order{Single: Single("s", []string{"true"}), User: "nobody-knows-me"}, "unknown user nobody-knows-me"},

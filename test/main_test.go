@@ -3,18 +3,10 @@
 package test
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
 	"github.com/dewarhq/dewar/test/programs"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := programs.Remove(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }

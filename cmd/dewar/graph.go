@@ -1,10 +1,11 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/dewarhq/dewar/cli/show"
-	"github.com/dewarhq/dewar/launch"
 	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/task/file"
 )
@@ -84,11 +85,11 @@ func checkFile(path, name string, bind []string) (file.Entry, error) {
 	if err != nil {
 		return file.Entry{}, misuse(err)
 	}
-	e, err := launch.Pick(path, contents, name)
+	e, err := contents.Pick(name)
 	if err != nil {
-		return file.Entry{}, misuse(err)
+		return file.Entry{}, misuse(fmt.Errorf("%s: %w", path, err))
 	}
-	return e, nil
+	return *e, nil
 }
 
 func graphOf(t task.Task, states map[string]string) graph {

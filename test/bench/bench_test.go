@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -16,12 +15,7 @@ func TestMain(m *testing.M) {
 		exitOn(stamp(os.Args[2]))
 		return
 	}
-	status := m.Run()
-	if err := programs.Remove(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
+	os.Exit(programs.Main(m))
 }
 
 // TestPromises measures everything once, and holds the figures to twenty times

@@ -20,14 +20,7 @@ import (
 	"github.com/dewarhq/dewar/test/programs"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := programs.Remove(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
 // world is one task and everything around it.
 type world struct {

@@ -15,14 +15,7 @@ import (
 	"github.com/dewarhq/dewar/test/programs"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := programs.Remove(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
 // host is a directory of tasks and the program that works on them.
 type host struct {

@@ -46,12 +46,18 @@ func Path(tb testing.TB, name string) string {
 	return filepath.Join(Dir(tb), name)
 }
 
-// Remove deletes what was built for this test process; TestMain calls it last.
-func Remove() error {
+// Main runs a package's tests, deletes what was built for them, and returns
+// the exit status.
+func Main(m *testing.M) int {
+	status := m.Run()
 	if built.dir == "" {
-		return nil
+		return status
 	}
-	return os.RemoveAll(built.dir)
+	if err := os.RemoveAll(built.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
 }
 
 func build() (string, error) {
