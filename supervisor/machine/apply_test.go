@@ -297,3 +297,36 @@ func TestRebootInTheView(t *testing.T) {
 		t.Errorf("live are %v", got)
 	}
 }
+
+// A snapshot that makes no sense is refused, and the machine is as new.
+func TestSnapshotsThatMakeNoSense(t *testing.T) {
+	def := wide(2, 0)
+	ended := Run{State: RunSuccess}
+	for what, s := range map[string]Snapshot{
+		"format":        {Format: 2, Head: head{Stage: Active}},
+		"state":         {Format: 1, Head: head{Stage: "x"}},
+		"rest":          {Format: 1, Head: head{Stage: Active}, Rest: -1},
+		"process":       {Format: 1, Head: head{Stage: Active}, Procs: []SnapshotProcess{{Name: "x"}}},
+		"twice":         {Format: 1, Head: head{Stage: Active}, Procs: []SnapshotProcess{{Name: "p00000"}, {Name: "p00000"}}},
+		"over":          of(SnapshotProcess{Over: "x"}),
+		"over, no run":  of(SnapshotProcess{Over: OverFailed}),
+		"over and live": of(SnapshotProcess{Over: OverFailed, Runs: 1, History: []Run{{State: Running}}}),
+		"two live":      of(SnapshotProcess{Runs: 2, History: []Run{{State: Running}, {Run: 1, State: Running}}}),
+		"run state":     of(SnapshotProcess{Runs: 1, History: []Run{{State: "x"}}}),
+		"order":         of(SnapshotProcess{Runs: 1, History: []Run{ended, ended}}),
+		"left":          of(SnapshotProcess{Runs: 1, History: []Run{{State: RunSuccess, Left: -1}}}),
+		"runs":          of(SnapshotProcess{Runs: 2, History: []Run{ended}}),
+		"no runs":       of(SnapshotProcess{Runs: 2}),
+		"failures":      of(SnapshotProcess{Failures: -1}),
+	} {
+		m := New(def)
+		if err := m.Apply(Instant{}, s); err == nil || !reflect.DeepEqual(m.State(), New(def).State()) {
+			t.Errorf("%s: %v, and the state is %+v", what, err, m.State())
+		}
+	}
+}
+
+func of(p SnapshotProcess) Snapshot {
+	p.Name = "p00000"
+	return Snapshot{Format: 1, Head: head{Stage: Active}, Procs: []SnapshotProcess{p}}
+}
