@@ -35,7 +35,9 @@ func (s *shim) answer(body []byte) {
 		err = errors.New("there is no such request")
 	}
 	if err != nil {
-		s.conn.say(SayNo, err.Error())
+		const most = 1000 // it may quote what it is about, which may be long
+		sentence := err.Error()
+		s.conn.say(SayNo, sentence[:min(len(sentence), most)])
 		return
 	}
 	s.conn.say(SayOK)

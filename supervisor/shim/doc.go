@@ -107,6 +107,14 @@
 // the last 2 KB of brain.log. The file shutdown: grace (seconds, a decimal
 // fraction), by, reason, wall.
 //
+// # The environment
+//
+// DEWAR_BRAIN_RETRY (delays before the next brain: 0,5s,60s), DEWAR_BRAIN_WORKED
+// (how long after a brain's hello brain-failing is removed: 10s),
+// DEWAR_SHUTDOWN_PATIENCE (30s), DEWAR_SHIM_SCAN=1 (do as if the kernel did not
+// list children) are for tests. XDG_RUNTIME_DIR is where an ordinary user's
+// notify sockets are. The brain gets all of it.
+//
 // # A run, from spawn to reaping
 //
 //	shim                                       exec step (/proc/self/exe exec DIR)

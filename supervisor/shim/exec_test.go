@@ -242,9 +242,6 @@ func TestStepDies(t *testing.T) {
 			if err := os.Chown(string(dir), uid, uid); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Chmod(filepath.Dir(binary(t)), 0o755); err != nil {
-				t.Fatal(err)
-			}
 			opts = append(opts, as(uid))
 		}
 		r := launch(t, dir, opts...)

@@ -90,6 +90,9 @@ func binary(t testing.TB) string {
 		if dir, built.err = os.MkdirTemp("", "dewar-shim-test-"); built.err != nil {
 			return
 		}
+		if built.err = os.Chmod(dir, 0o755); built.err != nil { // some tests are another user
+			return
+		}
 		built.path = filepath.Join(dir, "dewar-shim")
 		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", built.path, "github.com/dewarhq/dewar/cmd/dewar-shim")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")

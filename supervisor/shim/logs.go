@@ -102,23 +102,28 @@ func (s *shim) carry(r *run, st *stream) {
 func (s *shim) drainLogs(r *run) {
 	for i := range r.streams {
 		st := &r.streams[i]
-		if st.in < 0 {
-			continue
-		}
-		var left int32
-		if _, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(st.in), fionread, uintptr(unsafe.Pointer(&left))); e != 0 {
-			panic("ask how much is in a pipe of our own: " + e.Error())
-		}
-		for left > 0 {
-			n, err := readFd(st.in, s.logs.buf[:min(int(left), readSize)])
+		for left := st.waiting(); left > 0; {
+			n, err := readFd(st.in, s.logs.buf[:min(left, readSize)])
 			if err != nil || n == 0 {
 				break
 			}
 			s.emit(r, st, s.logs.buf[:n])
-			left -= int32(n)
+			left -= n
 		}
 		s.sayDropped(r, st)
 	}
+}
+
+// waiting is how many bytes are in the pipe.
+func (st *stream) waiting() int {
+	if st.in < 0 {
+		return 0
+	}
+	var n int32
+	if _, _, e := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(st.in), fionread, uintptr(unsafe.Pointer(&n))); e != 0 {
+		panic("ask how much is in a pipe of our own: " + e.Error())
+	}
+	return int(n)
 }
 
 // emit puts a run's bytes where its spec wants them.

@@ -15,6 +15,7 @@ import (
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -99,6 +100,25 @@ func TestGreeting(t *testing.T) {
 	}
 	if err := conn.Spawn(live); err != nil {
 		t.Errorf("a second spawn: %v", err)
+	}
+}
+
+// TestStranger: a connection of another uid is ended without a word.
+func TestStranger(t *testing.T) {
+	needs.Root(t)
+	const uid = 54778
+	dir := newDir(t)
+	if err := os.Chown(string(dir), uid, uid); err != nil {
+		t.Fatal(err)
+	}
+	r := launch(t, dir, withBinary(t), as(uid))
+	r.user = uid
+	r.asUser(uid, r.connect)
+	if f := readFrames(t, r.raw(), 1); len(f) != 0 {
+		t.Errorf("root was told %q", f)
+	}
+	if _, err := r.conn.List(); err != nil {
+		t.Errorf("the brain's connection: %v", err)
 	}
 }
 

@@ -392,6 +392,10 @@ func TestShimKilled(t *testing.T) {
 	}
 	for range r.conn.Bells() {
 	}
+	for _, id := range ids {
+		s := r.status(id)
+		until(t, "the main process has died with the shim", func() bool { return !shim.Alive(s.Pid, s.Start) })
+	}
 	r.bury()
 	for _, name := range []string{"member", "stray"} {
 		if alive(r.pidIn(name)) {

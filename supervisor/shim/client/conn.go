@@ -58,6 +58,7 @@ type Conn struct {
 	bells chan Bell
 	done  chan struct{} // closed when both goroutines have returned
 	quit  chan struct{} // closed by Close
+	once  sync.Once     // guards quit
 
 	send sync.Mutex // order of calls in waiting = order on the wire
 
@@ -131,7 +132,7 @@ func (c *Conn) Err() error {
 // Close ends the connection; the shim and the runs go on. It returns when
 // nothing of the Conn runs any more.
 func (c *Conn) Close() error {
-	close(c.quit)
+	c.once.Do(func() { close(c.quit) })
 	err := c.nc.Close()
 	<-c.done
 	if err != nil && !errors.Is(err, net.ErrClosed) { // the shim had gone before
