@@ -121,7 +121,7 @@ func TestTails(t *testing.T) {
 		"noise behind":           {append(bytes.Clone(good), noise...), 3, false},
 		"zeros, then a record":   {append(append(bytes.Clone(good), make([]byte, 4096)...), one...), 3, true},
 		"noise, then a record":   {append(append(bytes.Clone(good), noise...), one...), 3, true},
-		"a record after 40 MB":   {append(append(bytes.Clone(good), make([]byte, 40<<20)...), one...), 3, true},
+		"a record after 34 MiB":  {append(append(bytes.Clone(good), make([]byte, 34<<20)...), one...), 3, true},
 		"zeros, then one record": {append(make([]byte, 4096), one...), 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestImpossibleLengths(t *testing.T) {
 // ends.
 func TestRecordsAcrossWindows(t *testing.T) {
 	record := appendFrame(nil, bytes.Repeat([]byte{9}, MaxPayload))
-	for _, at := range []int{windowSize/2 - 1, windowSize / 2, windowSize - MaxPayload/2, windowSize} {
+	for _, at := range []int{windowSize / 2, windowSize - MaxPayload/2} {
 		content := append(make([]byte, at), record...)
 		if got, ok, err := findRecord(bytes.NewReader(content), 0); got != int64(at) || !ok || err != nil {
 			t.Errorf("a record at %d: found %d %v %v", at, got, ok, err)
