@@ -67,7 +67,7 @@ func anything(t *rapid.T) Record {
 // taken lead to states of which everything can be asked.
 func TestApplyAnything(t *testing.T) {
 	taken := 0
-	for range 3 * soak(t) {
+	for range 2 * soak(t) {
 		rapid.Check(t, func(t *rapid.T) {
 			m := New(tasks(t))
 			if err := m.Apply(Instant{Boot: 1}, Created{Format: 1}); err != nil {

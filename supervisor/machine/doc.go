@@ -23,7 +23,7 @@
 //
 //	start = recovery: New(task); Replay(payload) of every record, or of none
 //	and then a Created; TakenUp; Judge what ended meanwhile; perform
-//	Outstanding(); go on with Decide.
+//	Outstanding(); go on with Decide. Readers only Replay (or Decode and Fold).
 //
 // Decide and Ask change nothing: a proposal that could not be written (full
 // disk) is simply not applied, and comes again. SetFull(true) makes Decide
@@ -97,4 +97,21 @@
 //     their processes would be, in the same order.
 //   - A finalization_wait of 0, like a kill with grace 0, is a budget spent at
 //     once: everything is killed and finalizers are skipped.
+//   - max_concurrency counts runs alone: what an ended run has left behind takes
+//     no place, and none is kept for a process whose leftovers are being killed.
+//   - Restart, stop and start are for ordinary processes while the task is
+//     ACTIVE; a signal may be sent to whatever run lives.
+//
+// # Cost
+//
+// An event costs what it changes: the process, the successors whose edges it
+// satisfies, O(log n) in two heaps. Decide walks sets of those that may start
+// or are to be stopped. A phase's beginning costs one walk over all processes,
+// State costs one for each call.
+//
+// A record is decoded in 0.3 to 0.7 µs and folded in as much (bench_test.go;
+// one core of an x86 server; 100,000 records of 33,000 processes: 0.11 s).
+// encoding/json was tried first: 3.4 to 6 µs for each record, most of it for
+// finding field names and for reading each object twice, for its type and for
+// its fields. It still reads what we did not write, and snapshots.
 package machine

@@ -114,7 +114,7 @@ func (w *world) finish() {
 // The machine decides what the reference decides, breaks none of the rules that
 // the world checks, and comes to its end.
 func TestProperties(t *testing.T) {
-	for range 6 * soak(t) { // rapid makes 100 of each
+	for range 4 * soak(t) { // rapid makes 100 of each
 		rapid.Check(t, func(t *rapid.T) { live(t, 150).finish() })
 	}
 }
