@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dewarhq/dewar/supervisor/journal"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
 )
@@ -78,11 +79,11 @@ func cutJournal(t *testing.T, dir task.Dir, keep int) {
 	}
 	at := 0
 	for range keep {
-		if len(content)-at <= frameHead {
+		if len(content)-at <= journal.FrameSize {
 			return
 		}
 		head := content[at:]
-		at += frameHead + int(head[0])<<24 + int(head[1])<<16 + int(head[2])<<8 + int(head[3])
+		at += journal.FrameSize + int(head[0])<<24 + int(head[1])<<16 + int(head[2])<<8 + int(head[3])
 	}
 	if err := os.Truncate(dir.Journal(), int64(at)); err != nil {
 		t.Fatal(err)

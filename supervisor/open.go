@@ -36,9 +36,6 @@ func (b *brain) open() error {
 	return b.furnish()
 }
 
-// frameHead is what a record of the journal takes beside its payload.
-const frameHead = 8
-
 // snapshotHead begins the records to which a journal was compacted.
 var snapshotHead = []byte(`{"type":"snapshot`)
 
@@ -51,7 +48,7 @@ func (b *brain) replay() error {
 		if refused = b.machine.Replay(payload); refused != nil {
 			return refused
 		}
-		offset += frameHead + int64(len(payload))
+		offset += journal.FrameSize + int64(len(payload))
 		if bytes.HasPrefix(payload, snapshotHead) {
 			b.compact.records, b.compact.bytes = b.compact.records+1, offset
 		}
