@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
@@ -10,7 +11,7 @@ import (
 )
 
 func now() machine.Instant {
-	return machine.Instant{Boot: shim.BootTime(), Wall: shim.WallTime()}
+	return machine.Instant{Boot: shim.BootTime(), Wall: time.Now().UnixNano()}
 }
 
 // alarm is the loop's one timer. It counts on CLOCK_BOOTTIME, as the machine's
