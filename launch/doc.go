@@ -7,18 +7,21 @@
 // every rule by which a task runs (supervisor/machine), reading what became of
 // it (observer), and talking to a living brain (supervisor/control).
 //
-//	Make    <root>/<id>+<random>/   made, locked, task.json written and fsync'ed
-//	        <root>/<id>/            by one rename: a directory that has a task's
-//	                                name has a whole task.json, and no two
-//	                                callers get the same name
-//	Start   dewar-shim <dir> -- dewar-executor <dir>, in a session of its own
-//	Wake    Start, unless a shim or a brain lives; then wait until the brain
-//	        answers (inotify on the directory, with a deadline)
-//	Shutdown the file `shutdown`, then TERM to the shim: for a task whose brain
-//	        does not answer
-//	Sweep   which finished tasks go (a pure choice), and their removal under
-//	        both locks, never following a link
+//	Prepare  an order, as a person gives it, becomes a bound task; Compare
+//	         says how one differs from a task that was launched
+//	Make     <root>/<id>+<random>/   made, locked, task.json written and fsync'ed
+//	         <root>/<id>/            by one rename: a directory that has a task's
+//	                                 name has a whole task.json, and no two
+//	                                 callers get the same name
+//	Start    dewar-shim <dir> -- dewar-executor <dir>, in a session of its own;
+//	         Wake does it only if neither a shim nor a brain lives
+//	Ask      makes a request of the brain, and waits (inotify, with a deadline)
+//	         for one that is being started
+//	Kill     asks for the end; if no brain answers by Shutdown: the file
+//	         `shutdown`, then TERM to the shim
+//	Choose   which finished tasks go, a pure choice; Remove takes both locks
+//	         first, and never follows a link
 //
 // The '+' of a half-made directory is in no task id, so readers pass over it;
-// Sweep removes those whose maker is dead.
+// RemoveHalfMade removes those whose maker is dead.
 package launch

@@ -117,8 +117,21 @@ func lastWords(stderr string) string {
 	return LastLine(stderr)
 }
 
-// Line is a task in the list of all: its cells.
-func (s Status) Line(now time.Time) []string {
+// List is many tasks, one a line, and below them what is wrong with them.
+func List(all []Status, now time.Time) string {
+	rows := Table{{"TASK", "STATE", "FOR", ""}}
+	troubles := ""
+	for _, s := range all {
+		rows = append(rows, s.line(now))
+		for _, t := range s.Trouble {
+			troubles += fmt.Sprintf("! %s: %s\n", s.ID, Printable(t))
+		}
+	}
+	return rows.String() + troubles
+}
+
+// line is a task in the list of all: its cells.
+func (s Status) line(now time.Time) []string {
 	since := ""
 	if !s.Since.IsZero() {
 		since = Span(now.Sub(s.Since))

@@ -71,7 +71,7 @@ save     WAITING  -    0                    finalizer
 	if s.Name != "stack" || s.User != "web" || len(s.Trouble) != 0 || s.Counts.Runs != 6 {
 		t.Errorf("the status is %+v", s)
 	}
-	if got := strings.Join(s.Line(time.Unix(60, 0)), "|"); got != "t|ACTIVE|59s|2 running, 3 waiting, 1 finished, 1 failed" {
+	if got := strings.Join(s.line(time.Unix(60, 0)), "|"); got != "t|ACTIVE|59s|2 running, 3 waiting, 1 finished, 1 failed" {
 		t.Errorf("its line is %q", got)
 	}
 }

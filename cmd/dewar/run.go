@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,33 +89,28 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 	if err != nil {
 		return err
 	}
-	if order.ID != "" {
-		if err := task.CheckID(order.ID); err != nil {
-			return misuse(err)
-		}
-		dir := task.Dir(filepath.Join(root, order.ID))
-		switch _, err := os.Lstat(string(dir)); {
-		case err == nil:
-			return a.again(ctx, o, order, dir)
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("look for a task of that id: %w", err)
-		}
+	dir, there, err := taskThere(root, order.ID)
+	if err != nil {
+		return err
+	}
+	if there {
+		return a.again(ctx, o, order, dir)
 	}
 	programs, err := a.programs()
 	if err != nil {
 		return err
 	}
 	l, warnings, err := launch.Prepare(order, time.Now())
+	if system := (*launch.SystemError)(nil); err != nil && !errors.As(err, &system) {
+		err = misuse(err)
+	}
 	if err != nil {
-		if system := (*launch.SystemError)(nil); errors.As(err, &system) {
-			return err
-		}
-		return misuse(err)
+		return err
 	}
 	a.warn(warnings)
-	dir, err := launch.Make(root, l)
+	dir, err = launch.Make(root, l)
 	if errors.Is(err, launch.ErrExists) { // another was faster
-		return a.again(ctx, o, order, dir)
+		return a.again(ctx, o, order, task.Dir(filepath.Join(root, l.ID)))
 	}
 	if err != nil {
 		return err
@@ -123,6 +119,27 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 		return errors.Join(err, os.RemoveAll(string(dir)))
 	}
 	a.detail("%s keeps %s", programs.Shim, dir)
+	return a.begun(ctx, o, order, l, dir)
+}
+
+// taskThere says whether a task of that id, if one was given, is there.
+func taskThere(root, id string) (task.Dir, bool, error) {
+	if id == "" {
+		return "", false, nil
+	}
+	if err := task.CheckID(id); err != nil {
+		return "", false, misuse(err)
+	}
+	dir := task.Dir(filepath.Join(root, id))
+	_, err := os.Lstat(string(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return "", false, fmt.Errorf("look for a task of that id: %w", err)
+	}
+	return dir, err == nil, nil
+}
+
+// begun says which task was started, and follows it or lets go of it.
+func (a *app) begun(ctx context.Context, o *orderFlags, order launch.Order, l task.Launch, dir task.Dir) error {
 	if o.detach {
 		if err := taken(ctx, dir); err != nil {
 			return err

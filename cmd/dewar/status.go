@@ -47,45 +47,29 @@ func (a *app) statusAll(f *statusFlags) error {
 		return err
 	}
 	now := time.Now()
-	rows := show.Table{{"TASK", "STATE", "FOR", ""}}
-	var troubles []string
+	var all []show.Status
 	for _, v := range views {
-		if f.only == "active" && v.Over() || f.only == "finished" && !v.Over() {
-			continue
+		if f.only == "" || (f.only == "finished") == v.Over() {
+			all = append(all, show.Of(v, now))
 		}
-		s := show.Of(v, now)
-		if f.json {
+	}
+	if f.json {
+		for _, s := range all {
 			s.Processes = nil
 			if err := a.json(s); err != nil {
 				return err
 			}
-			continue
 		}
-		rows = append(rows, s.Line(now))
-		for _, t := range s.Trouble {
-			troubles = append(troubles, fmt.Sprintf("! %s: %s", s.ID, show.Printable(t)))
-		}
-	}
-	if f.json {
 		return nil
 	}
-	if len(rows) == 1 {
+	if len(all) == 0 {
 		root, err := a.tasksRoot()
-		if err != nil {
-			return err
+		if err == nil {
+			a.note("there are no such tasks under %s", root)
 		}
-		a.note("there are no such tasks under %s", root)
-		return nil
-	}
-	if err := a.print("%s", rows); err != nil {
 		return err
 	}
-	for _, t := range troubles {
-		if err := a.print("%s\n", t); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.print("%s", show.List(all, now))
 }
 
 func (a *app) statusOf(f *statusFlags, args []string) error {
