@@ -43,6 +43,9 @@ type ward struct {
 const Quarantined = "journal.quarantined"
 
 func (w *ward) drive(ctx context.Context, g client.Greeting) error {
+	if isOver(w.Dir.Journal()) { // a brain before this one came so far
+		return w.tell("end", w.shim.End)
+	}
 	w.log("the task is in quarantine, only a kill is possible: %v", w.why)
 	if err := w.heed(); err != nil {
 		return err
@@ -158,6 +161,26 @@ func (w *ward) finish() error {
 	}
 	w.point("after replacing the journal")
 	return w.tell("end", w.shim.End)
+}
+
+// isOver says that a journal has a task's end, whatever the task was.
+func isOver(path string) bool {
+	r, err := journal.NewReader(path)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	for {
+		payload, err := r.Next()
+		if err != nil {
+			return false
+		}
+		if e, err := machine.Decode(payload); err != nil {
+			return false
+		} else if _, finished := e.Record.(machine.Finished); finished {
+			return true
+		}
+	}
 }
 
 // write makes the journal of a killed task of which nothing else is known.

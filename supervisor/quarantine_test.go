@@ -120,29 +120,43 @@ func repeat(t *testing.T, dir task.Dir) {
 }
 
 // A brain that dies in the middle of a quarantine's end leaves no moment at
-// which the task looks like one that is to be started.
+// which the task looks like one that is to be started, and the first journal
+// is the one that is kept.
 func TestQuarantineDiesAtEveryPoint(t *testing.T) {
-	for point := 1; point <= 12; point++ {
-		t.Run(fmt.Sprint(point), func(t *testing.T) {
-			dir := t.TempDir()
-			w := newWorld(t, tasks(sh("web", tell+"exec sleep 1000")), "CRASH_AT="+fmt.Sprint(point), "CRASHED="+dir+"/crashed")
-			w.write(dir+"/crashed", "") // not yet
-			w.start()
-			w.untilStarted("web")
-			flip(t, w.dir.Journal(), 20)
-			if err := os.Remove(dir + "/crashed"); err != nil {
-				t.Fatal(err)
-			}
-			w.write(w.dir.Shutdown(), "grace=0\x00")
-			w.kill9(w.dir.Lock())
-			w.lastRecords()
-			if ran := w.text("ran"); ran != "web/0\n" {
-				t.Errorf("what ran: %q", ran)
-			}
-			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined)); err != nil {
-				t.Error(err)
-			}
-		})
+	for point := 1; point <= 8; point++ {
+		for what, hurt := range map[string]func(dir task.Dir){
+			"journal":   func(dir task.Dir) { flip(t, dir.Journal(), 20) },
+			"task.json": func(dir task.Dir) { flip(t, dir.TaskJSON(), 0) },
+		} {
+			t.Run(fmt.Sprint(what, point), func(t *testing.T) { quarantineDies(t, point, hurt) })
+		}
+	}
+}
+
+func quarantineDies(t *testing.T, point int, hurt func(dir task.Dir)) {
+	crashed := t.TempDir() + "/crashed"
+	w := newWorld(t, tasks(sh("web", tell+"exec sleep 1000")), "CRASH_AT="+fmt.Sprint(point), "CRASHED="+crashed)
+	w.write(crashed, "") // not yet
+	w.start()
+	w.untilStarted("web")
+	w.until("it tells", func() bool { return w.text("ran") != "" })
+	hurt(w.dir)
+	before, err := os.ReadFile(w.dir.Journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(crashed); err != nil {
+		t.Fatal(err)
+	}
+	w.write(w.dir.Shutdown(), "grace=0\x00")
+	w.kill9(w.dir.Lock())
+	w.lastRecords()
+	if ran := w.text("ran"); ran != "web/0\n" {
+		t.Errorf("what ran: %q", ran)
+	}
+	kept, err := os.ReadFile(filepath.Join(string(w.dir), Quarantined))
+	if err != nil || !bytes.Equal(kept, before) {
+		t.Errorf("the journal that was set aside is not the one that there was (%d bytes, %d): %v", len(kept), len(before), err)
 	}
 }
 
