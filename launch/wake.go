@@ -123,7 +123,7 @@ func ask(ctx context.Context, w *watch, dir task.Dir, path string, request any, 
 	var woken time.Time
 	for {
 		err := control.Do(ctx, dir, path, request, nil)
-		if ctx.Err() != nil && err != nil && !refused(err) {
+		if err != nil && tooLate(ctx, err) {
 			return control.ErrNoBrain
 		}
 		if !errors.Is(err, control.ErrNoBrain) && !leaving(err) {
@@ -147,6 +147,13 @@ func ask(ctx context.Context, w *watch, dir task.Dir, path string, request any, 
 		}
 		retry = min(2*retry, lastRetry)
 	}
+}
+
+// tooLate says of an error that time ran out, which a socket may notice before
+// ctx does.
+func tooLate(ctx context.Context, err error) bool {
+	return !refused(err) &&
+		(ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded))
 }
 
 // leaving says of an answer that it came from a brain that is just ending:
