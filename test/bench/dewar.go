@@ -41,8 +41,10 @@ type running struct {
 
 const taskID = "t"
 
-func (b *bench) newRun(g graph) (*running, error) {
-	root, err := b.dir()
+func (b *bench) newRun(g graph) (*running, error) { return b.newRunIn(b.place, g) }
+
+func (b *bench) newRunIn(place string, g graph) (*running, error) {
+	root, err := b.dirIn(place)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dewarhq/dewar/test/host"
 )
 
@@ -47,6 +49,12 @@ func run(bin string, times int, quick bool, only, jsonFile string) (err error) {
 	if err != nil {
 		return err
 	}
+	if isMemory("/dev/shm") {
+		if b.memory, err = os.MkdirTemp("/dev/shm", "dewar-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(b.memory)) }()
+	}
 	report, err := b.measure(wanted)
 	report.print(os.Stdout)
 	if jsonFile != "" {
@@ -78,13 +86,14 @@ func (b *bench) measure(wanted *regexp.Regexp) (Report, error) {
 
 // bench is what the measurements share.
 type bench struct {
-	bin   string // directory of Dewar's programs
-	self  string // this program, as a payload
-	place string // for files
-	mark  string // NAME=value in the environment of all that we start
-	times int
-	quick bool
-	next  int
+	bin    string // directory of Dewar's programs
+	self   string // this program, as a payload
+	place  string // for files
+	memory string // likewise, in memory; empty: there is no such place
+	mark   string // NAME=value in the environment of all that we start
+	times  int
+	quick  bool
+	next   int
 }
 
 func newBench(bin, place string, times int, quick bool) (*bench, error) {
@@ -111,10 +120,18 @@ func newBench(bin, place string, times int, quick bool) (*bench, error) {
 }
 
 // dir is a new directory with a short name.
-func (b *bench) dir() (string, error) {
+func (b *bench) dir() (string, error) { return b.dirIn(b.place) }
+
+func (b *bench) dirIn(place string) (string, error) {
 	b.next++
-	dir := filepath.Join(b.place, fmt.Sprint(b.next))
+	dir := filepath.Join(place, fmt.Sprint(b.next))
 	return dir, os.Mkdir(dir, 0o755)
+}
+
+// isMemory says whether what is below dir is kept in memory alone.
+func isMemory(dir string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
 }
 
 // settle is how long memory is given to come to rest.

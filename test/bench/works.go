@@ -90,23 +90,33 @@ func startDewar(b *bench, file string) (func() error, error) {
 	return cmd.Wait, cmd.Start()
 }
 
+// inMemory is the row of a task whose directory is in memory: what it lacks of
+// the row before is the file system's.
+const inMemory = "dewar, files in memory"
+
 // compare measures a task and a command line of bash in turn, as a whole.
 func compare(b *bench, t graph, script string) ([]Row, error) {
-	rows := []Row{{By: "bash", Unit: "ms"}, {By: ours, Unit: "ms"}}
+	rows := newRows("ms", "bash", ours)
+	places := []string{b.place}
+	if b.memory != "" {
+		rows, places = append(rows, Row{By: inMemory, Unit: "ms"}), append(places, b.memory)
+	}
 	for range b.times {
 		ms, err := timed(exec.Command("bash", "-c", script))
 		if err != nil {
 			return nil, err
 		}
 		rows[0].Values = append(rows[0].Values, ms)
-		run, err := b.newRun(t)
-		if err != nil {
-			return nil, err
+		for i, place := range places {
+			run, err := b.newRunIn(place, t)
+			if err != nil {
+				return nil, err
+			}
+			if ms, err = timed(run.command()); err != nil {
+				return nil, err
+			}
+			rows[1+i].Values = append(rows[1+i].Values, ms)
 		}
-		if ms, err = timed(run.command()); err != nil {
-			return nil, err
-		}
-		rows[1].Values = append(rows[1].Values, ms)
 	}
 	return rows, nil
 }
