@@ -3,6 +3,7 @@ package shim_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/needs"
 )
 
@@ -172,15 +175,59 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignalsAreNotInherited: a shell that ignores them starts the shim.
-func TestIgnoredSignalsAreNotInherited(t *testing.T) {
-	dir := newDir(t)
-	r := launch(t, dir, wrapped(`trap '' PIPE INT HUP XFSZ TSTP; exec "$0" "$@"`))
-	r.connect()
-	id := r.spawn("p", "grep -E '^SigIgn' /proc/self/status")
+// TestSignalsAreNotInherited: whoever starts the shim ignores some and blocks
+// others, those that the shim itself needs among them.
+func TestSignalsAreNotInherited(t *testing.T) {
+	env := needs.Program(t, "env")
+	r := start(t, withBinary(t), func(c *exec.Cmd) {
+		c.Args = append([]string{"env", "--block-signal=TERM,CHLD,USR1,RTMIN+3", "--ignore-signal=INT,CONT,TSTP,RTMIN+4", c.Path}, c.Args[1:]...)
+		c.Path = env
+	})
+	id := r.spawn("p", "grep -E '^Sig(Ign|Blk)' /proc/self/status")
 	r.ended(id)
-	if out := r.log(id, "stdout"); out != "SigIgn:\t0000000000000000\n" {
+	if out := r.log(id, "stdout"); out != "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n" {
 		t.Errorf("%q", out)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		if err := r.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		r.hear(shim.BellShutdown, task.RunID{})
+	}
+}
+
+// TestStepWithoutItsShim: another parent than the one it was told of means that
+// the shim has died.
+func TestStepWithoutItsShim(t *testing.T) {
+	dir := newDir(t)
+	id := run("p", 0)
+	r := &rig{t: t, dir: dir}
+	if err := client.WriteSpec(dir, id, r.spec(id, "touch ran")); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
+	defer ours.Close()
+	cmd := exec.Cmd{Path: binary(t), Args: []string{"dewar-shim", "exec", id.Dir()}, Dir: string(dir), Stderr: theirs,
+		Env: []string{"DEWAR_SHIM=1", "DEWAR_NOFILE=100 100"}}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	if _, err := ours.Write([]byte("G")); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, 200)
+	n, err := ours.Read(said)
+	if err != nil || string(said[:n]) != "E\x00the shim has gone" {
+		t.Errorf("it said %q, %v", said[:n], err)
+	}
+	cmd.Wait()
+	if exists(r.dir.Sandbox() + "/ran") {
+		t.Error("the command ran")
 	}
 }
 
@@ -232,7 +279,10 @@ func TestStepDies(t *testing.T) {
 		r := start(t, withBinary(t))
 		before := prlimit(t, r.cmd.Process.Pid, unix.RLIMIT_AS, 40<<20)
 		defer prlimit(t, r.cmd.Process.Pid, unix.RLIMIT_AS, before)
-		r.mustNotBeTaken(t, "p")
+		// Its last words are in the sentence.
+		if s := r.mustNotBeTaken(t, "p"); s.Error != "" && !strings.Contains(s.Error, ": ") {
+			t.Errorf("error %q", s.Error)
+		}
 	})
 	t.Run("processes", func(t *testing.T) {
 		opts := []option{withBinary(t)}
@@ -264,7 +314,7 @@ func TestStepDies(t *testing.T) {
 
 // mustNotBeTaken spawns something that exits with 42 and accepts this or a
 // sentence.
-func (r *rig) mustNotBeTaken(t *testing.T, process string) {
+func (r *rig) mustNotBeTaken(t *testing.T, process string) shim.Status {
 	t.Helper()
 	id := run(process, 0)
 	err := r.try(id, "exit 42", func(s *shim.Spec) {
@@ -272,7 +322,7 @@ func (r *rig) mustNotBeTaken(t *testing.T, process string) {
 	})
 	if err != nil {
 		t.Logf("%s: refused: %v", process, err)
-		return
+		return shim.Status{}
 	}
 	s := r.ended(id)
 	t.Logf("%s: exit %d, signal %d, error %q", process, s.Exit, s.Signal, s.Error)
@@ -283,4 +333,5 @@ func (r *rig) mustNotBeTaken(t *testing.T, process string) {
 	if b, err := os.ReadFile(filepath.Join(r.dir.Logs(id), "stderr")); err == nil && strings.Contains(string(b), "runtime") {
 		t.Errorf("%s: the user's log has our trace: %q", process, b)
 	}
+	return s
 }

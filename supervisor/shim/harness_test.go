@@ -351,16 +351,6 @@ func withInherited(f *os.File) option {
 	return func(c *exec.Cmd) { c.ExtraFiles = append(c.ExtraFiles, f) }
 }
 
-// wrapped starts the shim from a shell script, which finds it in "$0" "$@";
-// its name is what makes the test binary the shim.
-func wrapped(script string) option {
-	return func(c *exec.Cmd) {
-		script = strings.ReplaceAll(script, "exec ", "exec -a dewar-shim ")
-		c.Args = append([]string{"bash", "-c", script, c.Path}, c.Args[1:]...)
-		c.Path = "/bin/bash"
-	}
-}
-
 // as starts the shim as another user.
 func as(uid uint32) option {
 	return func(c *exec.Cmd) { c.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid} }

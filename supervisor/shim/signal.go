@@ -57,7 +57,7 @@ func catchSignals() (int, error) {
 			return -1, err
 		}
 	}
-	return fd, nil
+	return fd, unblockSignals()
 }
 
 func handlerAction() *sigaction {
@@ -85,6 +85,11 @@ func defaultSignals() error {
 			return err
 		}
 	}
+	return unblockSignals()
+}
+
+// unblockSignals lets this thread have every signal.
+func unblockSignals() error {
 	var none uint64
 	const setmask = 2
 	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setmask, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
