@@ -65,7 +65,7 @@ func TestSession(t *testing.T) {
 		{"deaf", deafMember + "exit 7", true},
 		{"stopped", member("kill -STOP $$; sleep 1000") + "sleep 0.05; exit 7", false},
 		// Its parent, which has left the session, will not tell us of its end.
-		{"below a stray", "(sleep 1000 & exec setsid sh -c 'touch left; exec sleep 1000') & while [ ! -e left ]; do sleep 0.01; done; exit 7", false},
+		{"below a stray", "rm -f left; (sleep 1000 & exec setsid sh -c 'touch left; exec sleep 1000') & while [ ! -e left ]; do sleep 0.01; done; exit 7", false},
 		{"group of its own", "set -m; sleep 1000 & exit 7", false},
 		{"many", "for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 1000 & sleep 1000' & done; exit 7", false},
 	}
@@ -387,7 +387,7 @@ func TestShimKilled(t *testing.T) {
 	r := start(t)
 	ids := []task.RunID{
 		r.spawn("plain", "sleep 1000"),
-		r.spawn("tree", member("sleep 1000")+stray("sleep 1000")+"touch up; sleep 1000"),
+		r.spawn("tree", member("sleep 1000")+stray("sleep 1000")+"env -i sleep 1000 & echo $! > unmarked; touch up; sleep 1000"),
 	}
 	for _, id := range ids {
 		r.hear(shim.BellStarted, id)
@@ -409,7 +409,7 @@ func TestShimKilled(t *testing.T) {
 		until(t, "the main process has died with the shim", func() bool { return !shim.Alive(s.Pid, s.Start) })
 	}
 	r.bury()
-	for _, name := range []string{"member", "stray"} {
+	for _, name := range []string{"member", "stray", "unmarked"} {
 		if alive(r.pidIn(name)) {
 			t.Errorf("the %s lives", name)
 		}
