@@ -32,7 +32,7 @@ type shim struct {
 	leaving  []*run          // ended ones with descendants that live on
 	held     int             // zombies that we keep
 	nudges   map[int]int     // pid to pidfd: whose death nobody else would tell us
-	stir     bool            // a child has gone: look again at sweeping, leaving, clearing
+	stir     bool            // an orphan or a run has gone: look again at sweeping, leaving, clearing
 	clearing bool
 	spawned  int // since the garbage was collected
 	stirred  int // events since the text was trimmed

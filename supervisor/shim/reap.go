@@ -88,7 +88,6 @@ func (s *shim) lookAtChildren() bool {
 // exited notes the end of one child. If it is a run's main process, the run is
 // to be swept, and returned.
 func (s *shim) exited(w waitInfo) *run {
-	s.stir = true
 	r := s.mains[w.pid]
 	switch {
 	case r != nil:
@@ -101,6 +100,7 @@ func (s *shim) exited(w waitInfo) *run {
 		s.release(w.pid)
 		s.brainExited(w)
 	default:
+		s.stir = true
 		s.release(w.pid)
 		if o, ok := s.orphans[w.pid]; ok {
 			delete(s.orphans, w.pid)
@@ -140,6 +140,7 @@ func (s *shim) finish(r *run) {
 	s.release(r.st.Pid)
 	delete(s.mains, r.st.Pid)
 	s.held--
+	s.stir = true
 	if left > 0 {
 		s.leaving = append(s.leaving, r)
 	} else {
