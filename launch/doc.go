@@ -23,5 +23,6 @@
 //	         first, and never follows a link
 //
 // The '+' of a half-made directory is in no task id, so readers pass over it;
-// RemoveHalfMade removes those whose maker is dead.
+// RemoveHalfMade removes those whose maker is dead, and nothing that only looks
+// a little like one.
 package launch

@@ -25,7 +25,7 @@ func Make(root string, l task.Launch) (task.Dir, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", fmt.Errorf("make the directory of the tasks: %w", err)
 	}
-	half := filepath.Join(root, l.ID+"+"+randomText(6))
+	half := filepath.Join(root, halfName(l.ID))
 	if err := os.Mkdir(half, 0o711); err != nil {
 		return "", fmt.Errorf("make a task's directory in %s: %w", root, err)
 	}

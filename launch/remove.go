@@ -8,15 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
-
-// makingTime is how long a maker may need between making a directory and
-// locking it.
-const makingTime = time.Minute
 
 // Remove removes the directory of task id under root. It takes both locks
 // first, and then asks still whether the task may go: an error of still is
@@ -58,53 +53,14 @@ func erase(root, name string) error {
 		return err
 	}
 	gone := name
-	if !strings.Contains(name, "+") {
-		gone = name + "+" + randomText(6)
+	if !strings.Contains(name, halfMark) {
+		gone = halfName(name)
 		err = r.Rename(name, gone)
 	}
 	if err == nil {
 		err = r.RemoveAll(gone)
 	}
 	return errors.Join(err, r.Close())
-}
-
-// HalfMade are the directories under root whose making, or removal, was
-// interrupted: nobody holds their lock.
-func HalfMade(root string, now time.Time) ([]string, error) {
-	entries, err := os.ReadDir(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look for half-made tasks: %w", err)
-	}
-	var out []string
-	for _, e := range entries {
-		if !e.IsDir() || !strings.Contains(e.Name(), "+") {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil || now.Sub(info.ModTime()) < makingTime {
-			continue // it went meanwhile, or somebody may be at it
-		}
-		holder, err := shim.Holder(task.Dir(filepath.Join(root, e.Name())).Lock())
-		if err == nil && holder == 0 {
-			out = append(out, e.Name())
-		}
-	}
-	return out, nil
-}
-
-// RemoveHalfMade removes one of HalfMade's directories, under its lock.
-func RemoveHalfMade(root, name string) error {
-	lock, err := shim.Lock(task.Dir(filepath.Join(root, name)).Lock())
-	if err != nil {
-		return fmt.Errorf("remove the half-made %s: %w", name, err)
-	}
-	if err := errors.Join(erase(root, name), lock.Close()); err != nil {
-		return fmt.Errorf("remove the half-made %s: %w", name, err)
-	}
-	return nil
 }
 
 // DiskSize is how many bytes of the disk a task's directory takes. Links are

@@ -44,7 +44,7 @@ func writeWish(dir task.Dir, w Wish) error {
 	b = shim.AppendField(b, "by", w.By)
 	b = shim.AppendField(b, "reason", w.Reason)
 	b = shim.AppendInt(b, "wall", w.At.UnixNano())
-	half := dir.Shutdown() + "+" + randomText(6)
+	half := halfName(dir.Shutdown())
 	if err := writeSynced(half, b); err != nil {
 		return errors.Join(fmt.Errorf("write the wish to end the task: %w", err), remove(half))
 	}

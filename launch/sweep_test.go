@@ -102,31 +102,6 @@ func TestRemoveAsksUnderTheLocks(t *testing.T) {
 	}
 }
 
-func TestHalfMade(t *testing.T) {
-	root := t.TempDir()
-	for _, name := range []string{"dead+aaaaaa", "held+bbbbbb", "young+cccccc", "whole"} {
-		if err := os.Mkdir(filepath.Join(root, name), 0o711); err != nil {
-			t.Fatal(err)
-		}
-	}
-	release := holdElsewhere(t, filepath.Join(root, "held+bbbbbb", "lock"))
-	defer release() // how it ends does not matter
-	long := time.Now().Add(-time.Hour)
-	for _, name := range []string{"dead+aaaaaa", "held+bbbbbb", "whole"} {
-		if err := os.Chtimes(filepath.Join(root, name), long, long); err != nil {
-			t.Fatal(err)
-		}
-	}
-	names, err := HalfMade(root, time.Now())
-	if err != nil || strings.Join(names, " ") != "dead+aaaaaa" {
-		t.Fatalf("half-made are %v (%v)", names, err)
-	}
-	if err := RemoveHalfMade(root, names[0]); err != nil {
-		t.Error(err)
-	}
-	only(t, root, "held+bbbbbb", "whole", "young+cccccc")
-}
-
 // holdElsewhere has another process, this test's binary, lock the file until
 // release is called: record locks are invisible within one process.
 func holdElsewhere(t *testing.T, path string) (release func() error) {
