@@ -20,11 +20,18 @@ const maxShutdown = 64 << 10
 
 // heedShutdown makes a kill of the standing wish to end the task, if there is
 // one and it is news. The file stays where it is: by it the shim knows what to
-// do should no brain work any more.
+// do should no brain work any more. News or not, the shim is asked for
+// something, because a brain that stays silent after the bell is taken for one
+// that hangs.
 func (b *brain) heedShutdown() (bool, error) {
 	wish, found, err := readShutdown(b.Dir)
 	if err != nil {
 		b.log("the wish to end the task is read as one without a word: %v", err)
+	}
+	if found {
+		if err := b.showLife(); err != nil {
+			return false, err
+		}
 	}
 	if !found || !b.isNews(wish) {
 		b.shutdown = false
@@ -46,6 +53,13 @@ func (b *brain) heedShutdown() (bool, error) {
 		b.queue(d.Act)
 	}
 	return true, err
+}
+
+func (b *brain) showLife() error {
+	return b.tell("list", func() error {
+		_, err := b.shim.List()
+		return err
+	})
 }
 
 // isNews says whether a kill would change anything: an active task ends by it,

@@ -237,7 +237,7 @@ func TestEndsItByItself(t *testing.T) {
 
 // TestBrainThatWorksIsTrusted: the shim does not interfere.
 func TestBrainThatWorksIsTrusted(t *testing.T) {
-	r := start(t, withEnv("DEWAR_SHUTDOWN_PATIENCE=100ms"))
+	r := start(t, withEnv("DEWAR_SHUTDOWN_PATIENCE=500ms"))
 	if err := r.conn.Hello("test"); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestBrainThatWorksIsTrusted(t *testing.T) {
 	}
 	r.hear(shim.BellShutdown, task.RunID{})
 	// Longer than the shim's patience.
-	if s := r.ended(r.spawn("q", "sleep 0.5; exit 5")); s.Exit != 5 {
+	if s := r.ended(r.spawn("q", "sleep 1.2; exit 5")); s.Exit != 5 {
 		t.Errorf("status %+v", s)
 	}
 	if s := r.status(id); s.State != shim.Running {

@@ -73,6 +73,9 @@ func (s *shim) accept() {
 	}
 	s.conn.fd, s.conn.events = fd, epollIn
 	s.list()
+	if s.down.asked { // a brain before this one may have been told
+		s.bell(BellShutdown, nil)
+	}
 }
 
 // hangUp ends the connection.
@@ -131,6 +134,7 @@ func (c *conn) requests(s *shim) {
 			break
 		}
 		at += size
+		s.down.heeded = true
 		s.answer(body)
 	}
 	if c.fd >= 0 {

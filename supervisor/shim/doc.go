@@ -10,7 +10,7 @@
 // Absent on purpose: every decision. The shim knows no task file, no journal,
 // no order, no retry; it never starts a run by itself, and never signals one by
 // itself but for what remains of a session, and for a task that is to end while
-// no brain works. It must not die, so it is one loop on one thread over one
+// no brain works or answers. It must not die, so it is one loop on one thread over one
 // epoll set and one deadline (loop.go), with nothing in it that could wait.
 //
 // # The protocol, version 1
@@ -42,7 +42,7 @@
 //	  │ ◀─ bell ended DIR ───────────────────── │  the status is final
 //	  │ ◀─ bell emptied DIR ─────────────────── │  what it had left behind is gone
 //	  │ ◀─ bell cleared ─────────────────────── │  clear is done
-//	  │ ◀─ bell shutdown ────────────────────── │  the file shutdown is there
+//	  │ ◀─ bell shutdown ────────────────────── │  the file shutdown is there: ask for anything
 //	  │ ◀─ bell list ────────────────────────── │  bells were lost: ask for a list
 //
 // Every request may be repeated. Bells are lossy (of a brain that does not read

@@ -7,11 +7,15 @@ import (
 
 // shutdown is the standing wish to end the task, which is the file shutdown,
 // and what becomes of it when no brain works: then we end the processes
-// ourselves.
+// ourselves. A brain works that has said hello and, since the wish was made, has
+// asked for anything at all: it may then wait out a grace of any length. One
+// that has not, for as long as our patience lasts, is replaced once.
 type shutdown struct {
 	asked       bool
 	since       int64 // boot time
-	workedUntil int64 // until when a brain has worked
+	heeded      bool  // the brain has asked for something since
+	replaced    bool  // a silent brain has been killed since
+	workedUntil int64 // until when a brain has worked, or a replaced one might have
 	phase       phase
 	killAt      int64
 }
@@ -41,6 +45,9 @@ func (s *shim) wishToEnd(sig syscall.Signal) {
 		}
 	}
 	now := BootTime()
+	if s.down.heeded && s.down.phase == phaseNone { // the brain may have stopped since
+		s.down.asked = false
+	}
 	s.stand(now)
 	s.bell(BellShutdown, nil)
 	if s.brain.pid == 0 && !s.brain.ending {
@@ -51,6 +58,7 @@ func (s *shim) wishToEnd(sig syscall.Signal) {
 func (s *shim) stand(now int64) {
 	if !s.down.asked {
 		s.down.asked, s.down.since = true, now
+		s.down.heeded, s.down.replaced = false, false
 	}
 }
 
@@ -69,7 +77,7 @@ func (s *shim) shutdownDeadline() int64 {
 		return never
 	case d.phase == phaseTerm:
 		return d.killAt
-	case s.conn.works:
+	case s.conn.works && d.heeded:
 		return never
 	}
 	return max(d.since, d.workedUntil) + s.settings.patience
@@ -85,6 +93,10 @@ func (s *shim) expireShutdown(now int64) {
 		s.clear()
 		return
 	}
+	if s.brain.pid != 0 && !d.replaced {
+		s.replaceBrain(now)
+		return
+	}
 	complain("no brain works and the task is to end: ending its processes")
 	d.phase, d.killAt = phaseTerm, now+readGrace()
 	for _, r := range s.runs {
@@ -97,6 +109,14 @@ func (s *shim) expireShutdown(now int64) {
 		}
 	}
 	s.stir = true
+}
+
+// replaceBrain kills a brain that does not answer; its end starts another.
+func (s *shim) replaceBrain(now int64) {
+	complain("the brain does not answer and the task is to end: killing the brain")
+	s.hangUp()
+	s.down.replaced, s.down.workedUntil = true, now
+	_ = syscall.Kill(s.brain.pid, syscall.SIGKILL) // ESRCH cannot be: it is not reaped
 }
 
 // shutdownDone ends us when a shutdown of our own has left nothing alive.
