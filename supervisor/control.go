@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"time"
 
 	"github.com/dewarhq/dewar/supervisor/control"
 	"github.com/dewarhq/dewar/task"
@@ -45,8 +46,12 @@ type answer struct {
 type door struct {
 	asks   chan ask
 	server *http.Server
+	leave  context.CancelFunc // answers all that wait for the loop
 	done   chan error
 }
+
+// farewell is how long answers may take to go out when the door closes.
+const farewell = 500 * time.Millisecond
 
 // openDoor binds the task's control socket, which the holder of its lock may
 // take from whoever left it, and serves it until close.
@@ -55,7 +60,8 @@ func openDoor(ctx context.Context, dir task.Dir) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &door{asks: make(chan ask), done: make(chan error, 1)}
+	ctx, leave := context.WithCancel(ctx)
+	d := &door{asks: make(chan ask), leave: leave, done: make(chan error, 1)}
 	d.server = &http.Server{
 		Handler:     d.routes(),
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -87,10 +93,16 @@ func listen(dir task.Dir) (net.Listener, error) {
 	return listener, nil
 }
 
-// close ends all requests that wait for the loop, and returns when nobody
-// serves any more.
+// close tells all who wait for the loop, of whose requests nothing has been
+// recorded, that the brain is leaving, and returns when nobody serves any more.
 func (d *door) close(dir task.Dir) error {
-	err := d.server.Close()
+	d.leave()
+	inTime, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	err := d.server.Shutdown(inTime)
+	if errors.Is(err, context.DeadlineExceeded) { // somebody asks or listens slowly
+		err = d.server.Close()
+	}
 	if served := <-d.done; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
@@ -167,6 +179,11 @@ func (d *door) consult(ctx context.Context, a ask) answer {
 	case got := <-answers:
 		return got
 	case <-ctx.Done():
+	}
+	select {
+	case got := <-answers: // the loop's last: it may have been recorded
+		return got
+	default:
 		return leaving()
 	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,8 @@ import (
 	"github.com/dewarhq/dewar/task"
 )
 
-// ErrNoBrain says that no brain listens at a task's door.
+// ErrNoBrain says that no brain listens at a task's door, or that it has gone
+// without a word.
 var ErrNoBrain = errors.New("no brain answers for this task")
 
 // Refused is a brain's refusal.
@@ -35,6 +37,10 @@ const maxAnswer = 64 << 20
 // when request is nil. The answer goes into answer, unless that is nil. The
 // error is, or wraps, ErrNoBrain, a *Refused, ctx's, or one of the
 // connection's.
+//
+// A brain that goes without a word may have recorded the request. To make it
+// of the next one does no harm, so this is ErrNoBrain, but for a signal, which
+// would be sent twice: its error says that nobody knows.
 func Do(ctx context.Context, dir task.Dir, path string, request, answer any) error {
 	head, body, err := exchange(ctx, dir, path, request)
 	if err != nil {
@@ -68,11 +74,17 @@ func exchange(ctx context.Context, dir task.Dir, path string, request any) (head
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 	if _, err := conn.Write(message); err != nil {
-		return "", nil, broken(ctx, "ask the brain", err)
+		return "", nil, broken(ctx, path, "ask the brain", err)
 	}
 	all, err := io.ReadAll(io.LimitReader(conn, maxAnswer))
+	if err == nil && len(all) == 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && len(all) == 0 {
+		return "", nil, broken(ctx, path, "hear the brain's answer", err)
+	}
 	if err != nil {
-		return "", nil, broken(ctx, "hear the brain's answer", err)
+		return "", nil, fmt.Errorf("hear the brain's answer to its end: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	top, body, ok := bytes.Cut(all, []byte("\r\n\r\n"))
 	if !ok {
@@ -81,9 +93,16 @@ func exchange(ctx context.Context, dir task.Dir, path string, request any) (head
 	return string(top), body, nil
 }
 
-func broken(ctx context.Context, doing string, err error) error {
-	if ctx.Err() != nil {
+// broken is the error of a connection that ended before any answer.
+func broken(ctx context.Context, path, doing string, err error) error {
+	gone := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case gone && path == PathSignal:
+		return fmt.Errorf("%s: it has gone, and it is not known whether the signal was sent: %w", doing, err)
+	case gone:
+		return fmt.Errorf("%w: %s: %w", ErrNoBrain, doing, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -103,3 +103,33 @@ func TestDoGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("%v, want that the deadline passed", err)
 	}
 }
+
+// A brain that goes without a word is one that is not there: another follows.
+// But a signal is not made twice of it.
+func TestDoOfABrainThatGoes(t *testing.T) {
+	for name, goes := range map[string]func(net.Conn){
+		"it has read":     func(c net.Conn) { c.Read(make([]byte, 4096)); c.Close() },
+		"it has not read": func(c net.Conn) { c.Close() },
+	} {
+		dir := task.Dir(t.TempDir())
+		listener, err := net.Listen("unix", dir.ControlSock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		for path, again := range map[string]bool{PathRestart: true, PathStop: true, PathStart: true, PathKill: true, PathStatus: true, PathSignal: false} {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if c, err := listener.Accept(); err == nil {
+					goes(c)
+				}
+			}()
+			err := Do(t.Context(), dir, path, Process{"web"}, nil)
+			<-done
+			if err == nil || errors.Is(err, ErrNoBrain) != again {
+				t.Errorf("%s, %s: %v; is it to be asked again? %v", name, path, err, again)
+			}
+		}
+	}
+}
