@@ -37,6 +37,9 @@
 // told that it was seen only when it was recorded. Only while the disk is full
 // does the loop look again by itself, every few seconds.
 //
+// Whoever may write task.json or the journal has anything run as the brain's
+// user. A task directory of another user is refused, and so is either file.
+//
 // One goroutine owns everything; there is no lock. The door (control.sock), the
 // alarm and the shim's connection have goroutines of their own, which Run
 // waits for.

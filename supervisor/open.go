@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/journal"
@@ -15,12 +14,9 @@ import (
 // open reads task.json and the journal and makes the sandbox. The error is an
 // *unusable if that calls for quarantine.
 func (b *brain) open() error {
-	data, err := os.ReadFile(b.Dir.TaskJSON())
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: %s is no task's directory: %w", ErrMisuse, b.Dir, err)
-	}
+	data, err := b.readTask()
 	if err != nil {
-		return fmt.Errorf("read the launched task: %w", err)
+		return err
 	}
 	if b.launch, err = task.ReadLaunch(data); err != nil {
 		return &unusable{what: "task.json", err: err}
@@ -41,6 +37,9 @@ var snapshotHead = []byte(`{"type":"snapshot`)
 
 // replay opens the journal and folds it into the machine.
 func (b *brain) replay() error {
+	if err := b.checkJournal(); err != nil {
+		return err
+	}
 	b.machine = machine.New(b.launch.Task)
 	var offset int64
 	var refused error

@@ -22,6 +22,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := checkOwner(c.Dir); err != nil {
+		return err
+	}
 	lock, err := takeLock(ctx, c.Dir)
 	if err != nil {
 		return err
