@@ -161,23 +161,28 @@
 //     starts: 0.2 ms less at every start of the step (0.74 to 0.54 ms), and 1 MB
 //     less memory on 64 cores. The resident shim executes itself anew with it.
 //   - The collector would start at 4 MB, and run every two minutes then. It is
-//     off; a spawn leaves 1.2 kB of garbage, and 512 of them are collected at
-//     once, which costs 0.4 MB for good, the first time.
+//     off; a spawn leaves 0.3 kB of garbage, most of it in ForkExec, and 2048 of
+//     them are collected at once, which costs 0.4 MB for good, the first time.
 //   - With one scheduler context the runtime hands it to another thread after
 //     20 µs in any system call: every call here is the raw one, and a wait for
 //     events is raw for 2 ms before the runtime hears of it. One after the other,
 //     `true` went from 11 to 4 ms.
-//   - Resting, the pages of our text that are not needed are given back:
-//     1.47 MB of file pages become 0.8.
+//   - Resting for 0.2 s, the pages of our text are given back: 1.47 MB of file
+//     pages become 0.7, those that the idle loop needs.
 //   - Waiting for R and for execve woke us twice a run; only the end of the
 //     handshake is waited for. Then a runtime's long trace filled the socket and
 //     the step hung (TestStepDies found it): the socket does not block.
 //   - A run costs six inodes (directories, spec, status, logs). ext4 makes one in
 //     6 µs, but in 370 µs in a block group where thousands have just been
-//     removed, as in /tmp after tests: measure elsewhere.
+//     removed, as in /tmp after tests, because it looks at each of these first:
+//     measure elsewhere. A seventh, status.next, was made and removed in every
+//     run, which was just that; now the next run gets it. 64 at a time took a
+//     third less.
 //
 // Reached, this package alone, driven by the client (bench_test.go,
-// cost_test.go): 1, 10, 50 sleeping runs 600 / 1430, 630 / 1780, 670 / 1830 kB;
-// no context switch of any thread in between; `bash -c true` one after the
-// other 2.0 ms where bash alone needs 0.8, 64 at a time 750 a second.
+// cost_test.go): 1, 10, 50 sleeping runs 610 / 1320, 650 / 1350, 690 / 1400 kB;
+// no context switch of any thread in between; `bash -c true` on tmpfs one after
+// the other 1.8 ms where bash alone needs 0.8 to 1.2, 64 at a time 1000 a
+// second. Of a run's CPU time the step's Go runtime takes 0.5 ms, and bash, from
+// its execve on, the most of the rest.
 package shim

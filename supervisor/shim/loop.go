@@ -35,13 +35,15 @@ type shim struct {
 	stir     bool            // an orphan or a run has gone: look again at sweeping, leaving, clearing
 	clearing bool
 	spawned  int // since the garbage was collected
-	stirred  int // events since the text was trimmed
+	stirred  int // events since the text was trimmed; more than a few at the start
 
 	tree   tree
 	conn   conn
 	brain  brain
 	down   shutdown
 	notify notifyDir
+	spares spares
+	forker forker
 	logs   carrier
 
 	statusBuf []byte
@@ -152,22 +154,43 @@ func (s *shim) loop() int {
 
 // wait is epoll_wait; a signal is an event like any other, through signals. A
 // short wait comes first, of which the runtime is not told: in busy times it
-// spares the other threads being woken for nothing.
+// spares the other threads being woken for nothing. A longer one follows, after
+// which the shim is at rest.
 func (s *shim) wait(ms int) (int, error) {
-	const brief = 2
-	first := brief
-	if ms >= 0 && ms < brief {
-		first = ms
+	const (
+		brief = 2
+		quiet = 200 // of silence, before what has come in is given back
+		many  = 20  // events that are worth the faults that come after
+	)
+	if n, done := s.waitRaw(brief, ms); done {
+		return n, nil
 	}
-	r, _, e := syscall.RawSyscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(first), 0, 0)
-	if e == 0 && r > 0 {
-		return int(r), nil
+	if s.stirred >= many && (ms < 0 || ms > quiet) {
+		if n, err := s.waitLong(quiet); n > 0 || err != nil {
+			return n, err
+		}
+		s.stirred = 0
+		s.text.trim()
 	}
-	if e == syscall.EINTR || first == ms {
-		return 0, nil
+	return s.waitLong(ms)
+}
+
+// waitRaw waits for at most so long, and at most ms if that is not negative.
+// It is done unless there is more to wait for.
+func (s *shim) waitRaw(most, ms int) (n int, done bool) {
+	if ms >= 0 && ms < most {
+		most = ms
 	}
-	s.rest()
-	r, _, e = syscall.Syscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
+	r, _, e := syscall.RawSyscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
+		uintptr(len(s.events)), uintptr(most), 0, 0)
+	if e != 0 { // only a signal comes to mind, and waitLong will say what else
+		return 0, e == syscall.EINTR
+	}
+	return int(r), r > 0 || most == ms
+}
+
+func (s *shim) waitLong(ms int) (int, error) {
+	r, _, e := syscall.Syscall6(sysEpollPwait, uintptr(s.ep), uintptr(unsafe.Pointer(&s.events[0])),
 		uintptr(len(s.events)), uintptr(ms), 0, 0)
 	switch e {
 	case 0:
@@ -176,15 +199,6 @@ func (s *shim) wait(ms int) (int, error) {
 		return 0, nil
 	}
 	return 0, e
-}
-
-// rest is called when nothing has come for a moment.
-func (s *shim) rest() {
-	const many = 500 // events that are worth the faults that come after
-	if s.stirred >= many || !s.text.known {
-		s.stirred = 0
-		s.text.trim()
-	}
 }
 
 func (s *shim) dispatch(fd int, w watch, events uint32) {

@@ -52,6 +52,7 @@ func Main(args, env []string) int {
 	}
 	code = s.loop()
 	s.notify.remove()
+	s.removeSpares()
 	return code
 }
 
@@ -62,6 +63,7 @@ func newShim(dir string, brainArgs, env []string) (*shim, int, error) {
 		runs: map[string]*run{}, mains: map[int]*run{}, orphans: map[int]orphan{}, nudges: map[int]int{},
 	}
 	s.conn.fd = -1
+	s.stirred = 1 << 20
 	s.brain = brain{argv: brainArgs, env: env, startAt: BootTime(), clearAt: never}
 	if err := syscall.Chdir(dir); err != nil {
 		return nil, ExitMisuse, &PathError{"enter the task's directory", dir, err}
@@ -163,9 +165,9 @@ func readSettings(env []string, pid int) (settings, error) {
 	return set, nil
 }
 
-// collectEvery is how many spawns make enough garbage (about 0.5 KB each) to
-// be worth collecting.
-const collectEvery = 512
+// collectEvery is how many spawns make enough garbage (0.3 KB each) to be worth
+// collecting.
+const collectEvery = 2048
 
 // collect collects garbage now and then: never while the shim is idle.
 func (s *shim) collect() {

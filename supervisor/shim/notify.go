@@ -10,8 +10,9 @@ import (
 // name, because a socket's is at most 107 bytes long. It is made when the first
 // run wants one.
 type notifyDir struct {
-	name string // "" until it is made
-	next int
+	name    string // "" until it is made
+	next    int
+	failing bool // the last socket could not be made, which has been said
 }
 
 func (d *notifyDir) path(n int) string {
@@ -23,39 +24,57 @@ func (d *notifyDir) path(n int) string {
 // order in which they are tried. The last component is a hash of dir, the
 // task's directory.
 func NotifyPlaces(dir string, uid int, xdg string) []string {
-	hash := uint64(14695981039346656037) // FNV-1a
-	for i := 0; i < len(dir); i++ {
-		hash = (hash ^ uint64(dir[i])) * 1099511628211
-	}
-	leaf := []byte{'/'}
-	for i := 60; i >= 0; i -= 4 {
-		leaf = append(leaf, "0123456789abcdef"[hash>>i&15])
-	}
+	leaf := "/" + hashOf(dir)
 	var places []string
 	switch {
 	case uid == 0:
-		places = append(places, "/run/dewar"+string(leaf))
+		places = append(places, "/run/dewar"+leaf)
 	case len(xdg) > 0 && len(xdg) < 60 && xdg[0] == '/':
-		places = append(places, xdg+"/dewar"+string(leaf))
+		places = append(places, xdg+"/dewar"+leaf)
 	}
-	return append(places, string(appendDecimal([]byte("/tmp/dewar-"), uid))+string(leaf))
+	return append(places, string(appendDecimal([]byte("/tmp/dewar-"), uid))+leaf)
 }
 
+// hashOf is 64 bits of FNV-1a in hexadecimal.
+func hashOf(text string) string {
+	hash := uint64(14695981039346656037)
+	for i := 0; i < len(text); i++ {
+		hash = (hash ^ uint64(text[i])) * 1099511628211
+	}
+	var hex []byte
+	for i := 60; i >= 0; i -= 4 {
+		hex = append(hex, "0123456789abcdef"[hash>>i&15])
+	}
+	return string(hex)
+}
+
+// NotifyLastResort is what the names of directories begin with that the shim of
+// a task makes when none of NotifyPlaces can be used: somebody else may have
+// taken their names. What follows is random.
+func NotifyLastResort(dir string) string { return "/tmp/dewar-" + hashOf(dir) + "-" }
+
 // open makes the directory, in the first place where that can be done safely.
-func (d *notifyDir) open(dir string, uid int, xdg string) (err error) {
+func (d *notifyDir) open(dir string, uid int, xdg string) error {
 	for _, place := range NotifyPlaces(dir, uid, xdg) {
 		slash := len(place) - 1
 		for place[slash] != '/' {
 			slash--
 		}
-		if err = ownDir(place[:slash], uid); err == nil {
-			if err = ownDir(place, uid); err == nil {
-				d.name = place
-				return nil
-			}
+		if ownDir(place[:slash], uid) == nil && ownDir(place, uid) == nil {
+			d.name = place
+			return nil
 		}
 	}
-	return err
+	var random [8]byte
+	if _, err := readFile("/proc/sys/kernel/random/uuid", random[:]); err != nil {
+		return &PathError{"read", "/proc/sys/kernel/random/uuid", err}
+	}
+	place := NotifyLastResort(dir) + string(random[:])
+	if err := syscall.Mkdir(place, 0o711); err != nil {
+		return &PathError{"make the directory", place, err}
+	}
+	d.name = place
+	return nil
 }
 
 // ownDir makes a directory that others may pass through, or finds one that is
@@ -75,7 +94,26 @@ func ownDir(path string, uid int) error {
 }
 
 // openNotify makes a run's socket: the run's user may write to it, nobody else.
-func (s *shim) openNotify(r *run) error {
+// A directory that has been lost, as with logind's $XDG_RUNTIME_DIR at logout, is
+// made again. A run for which no socket can be made starts without one, because
+// what fails here is ours and not the task's.
+func (s *shim) openNotify(r *run) {
+	err := s.bindNotify(r)
+	if errors.Is(err, syscall.ENOENT) {
+		s.drop(&r.notify)
+		s.notify.name = ""
+		err = s.bindNotify(r)
+	}
+	if err != nil {
+		s.closeNotify(r)
+		if !s.notify.failing {
+			complain("runs start without a notify socket, and cannot say that they are ready: " + err.Error())
+		}
+	}
+	s.notify.failing = err != nil
+}
+
+func (s *shim) bindNotify(r *run) error {
 	if s.notify.name == "" {
 		if err := s.notify.open(s.dir, s.uid, s.settings.runtimeDir); err != nil {
 			return err
@@ -116,6 +154,9 @@ func (s *shim) closeNotify(r *run) {
 		return
 	}
 	s.drop(&r.notify)
+	if s.notify.name == "" { // the directory was lost
+		return
+	}
 	path := s.notify.path(r.notifyNo)
 	if err := syscall.Unlink(path); err != nil && err != syscall.ENOENT {
 		complain((&PathError{"remove", path, err}).Error())

@@ -43,9 +43,11 @@ func (r *run) live() bool { return r.st.State != Ended && !r.zombie }
 // newRun makes a run, of a used one if there is one: it is the most of what a
 // spawn would leave to the garbage collector.
 func (s *shim) newRun(dir string) *run {
-	r := &run{}
+	var r *run
 	if n := len(s.spare); n > 0 {
 		r, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else {
+		r = new(run)
 	}
 	*r = run{dir: dir, hs: -1, notify: -1, killAt: never}
 	r.streams[0], r.streams[1] = newStream("stdout"), newStream("stderr")

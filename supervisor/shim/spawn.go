@@ -116,9 +116,7 @@ func (s *shim) prepare(r *run, child *int) error {
 		}
 	}
 	if r.spec.notify {
-		if err := s.openNotify(r); err != nil {
-			return err
-		}
+		s.openNotify(r)
 	}
 	// It never blocks: the trace of a dying runtime may be longer than it holds,
 	// and nobody reads it before its end.
@@ -138,19 +136,7 @@ func (s *shim) prepare(r *run, child *int) error {
 // fork starts the exec step, puts the status into place, and only then lets it
 // go on.
 func (s *shim) fork(r *run, child int) error {
-	files := [4]uintptr{uintptr(s.null), uintptr(s.null), uintptr(child), uintptr(child)}
-	list := files[:3]
-	if r.piped {
-		files[1], files[3] = uintptr(r.streams[0].out), uintptr(r.streams[1].out)
-		list = files[:4]
-	}
-	env := s.settings.stepEnv
-	if r.notify >= 0 {
-		env = append(env[:len(env):len(env)], "NOTIFY_SOCKET="+s.notify.path(r.notifyNo))
-	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"dewar-shim", "exec", r.dir}, &syscall.ProcAttr{
-		Env: env, Files: list, Sys: &syscall.SysProcAttr{Setsid: true},
-	})
+	pid, err := s.startStep(r, child)
 	if err != nil {
 		return errors.New("fork: " + err.Error())
 	}
@@ -158,7 +144,7 @@ func (s *shim) fork(r *run, child int) error {
 	st, err := ReadStat(pid)
 	r.st.Start = st.Start
 	if err == nil {
-		err = s.firstStatus(r)
+		err = s.replaceStatus(r, false)
 	}
 	if err != nil { // it has executed nothing yet, and the closed handshake ends it
 		_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -171,6 +157,36 @@ func (s *shim) fork(r *run, child int) error {
 	// An error is that it has died already, which its end will tell.
 	_, _ = writeFd(r.hs, []byte{'G'})
 	return nil
+}
+
+// forker is what ForkExec is called with, kept because a new one each time
+// would be a third of a spawn's garbage.
+type forker struct {
+	argv  [3]string
+	files [4]uintptr
+	attr  syscall.ProcAttr
+}
+
+// startStep forks the exec step.
+func (s *shim) startStep(r *run, child int) (pid int, err error) {
+	f := &s.forker
+	if f.attr.Sys == nil {
+		f.attr.Sys = &syscall.SysProcAttr{Setsid: true}
+		f.argv = [3]string{"dewar-shim", "exec"}
+	}
+	f.argv[2] = r.dir
+	f.files = [4]uintptr{uintptr(s.null), uintptr(s.null), uintptr(child)}
+	f.attr.Files = f.files[:3]
+	if r.piped {
+		f.files[1], f.files[3] = uintptr(r.streams[0].out), uintptr(r.streams[1].out)
+		f.attr.Files = f.files[:4]
+	}
+	f.attr.Env = s.settings.stepEnv
+	if r.notify >= 0 {
+		n := len(f.attr.Env)
+		f.attr.Env = append(f.attr.Env[:n:n], "NOTIFY_SOCKET="+s.notify.path(r.notifyNo))
+	}
+	return syscall.ForkExec("/proc/self/exe", f.argv[:], &f.attr)
 }
 
 // undo removes what was made for a run that could not be started.

@@ -4,7 +4,9 @@ import "syscall"
 
 // A run's status is replaced as a whole, by rename. Its successor, status.next,
 // exists and has its blocks from the moment the run is spawned: the two names
-// are exchanged at every change, so that no change needs room on the disk.
+// are exchanged at every change, so that no change needs room on the disk. At
+// the first status there is nothing yet to be exchanged, and a second file is
+// set aside.
 const (
 	statusRoom = 8192 // bytes set aside; the longest status is shorter
 	nextName   = "/status.next"
@@ -18,8 +20,32 @@ func (s *shim) path(i int, dir, name string) []byte {
 	return append(b, 0)
 }
 
+// spares are files that were a run's status.next to its end. The next runs get
+// them: file systems make and remove files slowly (ext4 the more slowly, the
+// more it has just removed).
+type spares struct {
+	n   int // how many there are
+	pad int // the longest contents that any has had
+}
+
+// mostSpares bounds what lies around; it is about as many as end at once.
+const mostSpares = 16
+
+// spareName is the NUL-terminated name of the n-th.
+func (s *shim) spareName(n int) []byte {
+	b := append(s.pathBuf[1][:0], "status.spare."...)
+	return append(appendDecimal(b, n), 0)
+}
+
 // reserve makes status.next, with room.
 func (s *shim) reserve(r *run) error {
+	if s.spares.n > 0 {
+		s.spares.n--
+		if renameatZ(atFdcwd, s.spareName(s.spares.n), s.path(0, r.dir, nextName), 0) == nil {
+			r.pad = max(r.pad, s.spares.pad)
+			return nil
+		}
+	}
 	fd, err := openatZ(atFdcwd, s.path(0, r.dir, nextName), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return &PathError{"make", r.dir + nextName, err}
@@ -36,12 +62,26 @@ func (s *shim) reserve(r *run) error {
 	return nil
 }
 
-// firstStatus puts the first status of a run into place.
-func (s *shim) firstStatus(r *run) error {
-	if err := s.replaceStatus(r, true); err != nil {
-		return err
+// keep puts the status.next of an ended run aside.
+func (s *shim) keep(r *run) {
+	next := s.path(0, r.dir, nextName)
+	if s.spares.n < mostSpares && renameatZ(atFdcwd, next, s.spareName(s.spares.n), 0) == nil {
+		s.spares.n++
+		s.spares.pad = max(s.spares.pad, r.pad)
+		return
 	}
-	return s.reserve(r)
+	if err := unlinkatZ(atFdcwd, next, 0); err != nil {
+		complain((&PathError{"remove", r.dir + nextName, err}).Error())
+	}
+}
+
+// removeSpares is called when the shim ends.
+func (s *shim) removeSpares() {
+	for ; s.spares.n > 0; s.spares.n-- {
+		if err := unlinkatZ(atFdcwd, s.spareName(s.spares.n-1), 0); err != nil {
+			complain("remove a spare status: " + err.Error())
+		}
+	}
 }
 
 // writeStatus replaces the status of a run; last says that no other is to
@@ -70,13 +110,14 @@ func (s *shim) replaceStatus(r *run, last bool) error {
 	if err != nil {
 		return &PathError{"write", r.dir + nextName, err}
 	}
-	if !last {
-		err = renameatZ(atFdcwd, next, name, renameExchange)
-		if err == nil {
-			return nil
+	err = renameatZ(atFdcwd, next, name, renameExchange)
+	if err == nil {
+		if last {
+			s.keep(r)
 		}
+		return nil
 	}
-	// The last one; or a file system that cannot exchange.
+	// The first one; or a file system that cannot exchange.
 	if err = renameatZ(atFdcwd, next, name, 0); err != nil {
 		return &PathError{"rename into place", r.dir + nextName, err}
 	}

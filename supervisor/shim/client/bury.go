@@ -53,12 +53,24 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 	return nil
 }
 
-// removeNotify removes the directory of a shim's notify sockets, if its parent
-// is ours: below /tmp somebody else may have put a link there.
+// removeNotify removes the directories of a shim's notify sockets: those whose
+// parent is ours, because below /tmp somebody else may have put a link there, and
+// in /tmp itself those that are ours.
 func removeNotify(dir string) error {
 	for _, place := range shim.NotifyPlaces(dir, os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR")) {
-		parent, err := os.Lstat(filepath.Dir(place))
-		if err != nil || !parent.IsDir() || parent.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+		if !ownDir(filepath.Dir(place)) {
+			continue
+		}
+		if err := os.RemoveAll(place); err != nil {
+			return err
+		}
+	}
+	others, err := filepath.Glob(shim.NotifyLastResort(dir) + "*")
+	if err != nil {
+		return err
+	}
+	for _, place := range others {
+		if !ownDir(place) {
 			continue
 		}
 		if err := os.RemoveAll(place); err != nil {
@@ -66,6 +78,12 @@ func removeNotify(dir string) error {
 		}
 	}
 	return nil
+}
+
+// ownDir reports whether the path is a directory, not a link, and ours.
+func ownDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir() && info.Sys().(*syscall.Stat_t).Uid == uint32(os.Geteuid())
 }
 
 // grave is what identifies a task's processes without their shim.
