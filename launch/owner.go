@@ -1,11 +1,42 @@
 package launch
 
 import (
+	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/dewarhq/dewar/task"
 )
+
+// ForeignError says that a task belongs to another user: who owns its directory
+// says what runs there, so nobody else lends it a uid, root least of all.
+type ForeignError struct {
+	ID    string
+	Owner int // uid
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("task %s belongs to user %s: drive it as that user", e.ID, userName(e.Owner))
+}
+
+// MayKeep says why we must not start what keeps the task in dir: a
+// *ForeignError if its directory is another user's.
+func MayKeep(dir task.Dir) error {
+	info, err := os.Lstat(string(dir))
+	if err != nil {
+		return fmt.Errorf("see whose the task is: %w", err)
+	}
+	if uid := owner(info); uid != os.Geteuid() {
+		return &ForeignError{ID: filepath.Base(string(dir)), Owner: uid}
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("see whose the task is: %s is not a directory", dir)
+	}
+	return nil
+}
 
 // owner is the uid of a file's owner.
 func owner(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

@@ -24,8 +24,12 @@ type Wish struct {
 
 // Shutdown asks for the end of a task whose brain does not answer: the wish is
 // written to the disk, so that the next brain finds it, and the shim, if there
-// is one, gets TERM. A wish that stands already and ends sooner stays.
+// is one, gets TERM. A wish that stands already and ends sooner stays. The error is
+// as MayKeep's if the caller must not.
 func Shutdown(dir task.Dir, w Wish) error {
+	if err := MayKeep(dir); err != nil {
+		return err
+	}
 	standing, err := readWish(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

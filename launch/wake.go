@@ -33,8 +33,12 @@ func WhoKeeps(dir task.Dir) (Keepers, error) {
 }
 
 // Start starts the shim of a task, which starts the brain, which recovers the
-// task or begins it. If another shim was faster, that one keeps the task.
+// task or begins it. If another shim was faster, that one keeps the task. The
+// error is as MayKeep's if the caller must not.
 func Start(dir task.Dir, p Programs) error {
+	if err := MayKeep(dir); err != nil {
+		return err
+	}
 	return client.StartShim(dir, p.Shim, p.Brain)
 }
 
@@ -48,7 +52,10 @@ func Wake(dir task.Dir, p Programs) (started bool, err error) {
 	if k.Shim != 0 || k.Brain != 0 {
 		return false, nil
 	}
-	return true, Start(dir, p)
+	if err := Start(dir, p); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // AwaitKeeper is the pid of who keeps the task. If nobody does, because a

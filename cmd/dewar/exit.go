@@ -12,7 +12,7 @@ const (
 	exitFailed  = 1
 	exitKilled  = 3
 	exitLost    = 4
-	exitHeld    = 5   // held by another, or finished before
+	exitHeld    = 5   // held by another, another user's, or finished before
 	exitMisuse  = 100 // you misused me; do not retry
 	exitSystem  = 111 // the system failed me; retry
 )
@@ -36,7 +36,7 @@ func (e *exitError) Unwrap() error { return e.err }
 // misuse marks err as the caller's fault.
 func misuse(err error) error { return &exitError{code: exitMisuse, err: err} }
 
-// held marks err as: held by another, or finished before.
+// held marks err as: held by another, another user's, or finished before.
 func held(err error) error { return &exitError{code: exitHeld, err: err} }
 
 // silent ends the program with a status whose sentence has been said.

@@ -109,7 +109,7 @@ func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, 
 		return out, nil
 	}
 	if err != nil {
-		return out, fmt.Errorf("kill task %s: %w", v.ID, err)
+		return out, fmt.Errorf("kill task %s: %w", v.ID, refused(err))
 	}
 	if !out.Answered {
 		a.note("task %s: no brain answers; the wish to end it is written down, and its shim ends it if no brain comes within 30s", v.ID)

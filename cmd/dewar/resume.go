@@ -26,7 +26,8 @@ func (a *app) resumeCommand() *cobra.Command {
 		Short: "Go on with tasks that nobody keeps, as after a reboot",
 		Long: `Resume starts a shim for tasks that have not ended and whose shim and brain are
 both dead: killed, or gone with a reboot. Their runs are then LOST, which counts
-as no failure, and the tasks go on. It waits until their brains answer.`,
+as no failure, and the tasks go on. It waits until their brains answer. With
+--all the tasks of other users are left alone, and said.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
 				return misuse(errors.New("resume wants either TASK… or --all"))
@@ -57,9 +58,14 @@ func (a *app) toResume(args []string, all bool) ([]task.Dir, error) {
 	}
 	var dirs []task.Dir
 	for _, v := range views {
-		if v.Orphaned() {
-			dirs = append(dirs, v.Dir)
+		if !v.Orphaned() {
+			continue
 		}
+		if foreign := (*launch.ForeignError)(nil); errors.As(launch.MayKeep(v.Dir), &foreign) {
+			a.note("left alone: %v", foreign)
+			continue
+		}
+		dirs = append(dirs, v.Dir)
 	}
 	return dirs, nil
 }
@@ -74,11 +80,7 @@ func (a *app) resume(ctx context.Context, dir task.Dir, asJSON bool) error {
 	}
 	r := resumed{ID: v.ID}
 	if v.Shim == 0 && v.Brain == 0 {
-		p, err := a.programs()
-		if err != nil {
-			return err
-		}
-		if r.Started, err = launch.Wake(dir, p); err != nil {
+		if r.Started, err = a.wake(dir); err != nil {
 			return err
 		}
 		if err := a.awaitBrain(ctx, dir); err != nil {

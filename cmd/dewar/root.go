@@ -12,8 +12,8 @@ const long = `Dewar runs tasks on this machine: small graphs of processes, super
 journalled, and recovered after any death of Dewar's own programs.
 
 Exit status of run and wait: 0 SUCCESS, 1 FAILED, 3 KILLED, 4 LOST.
-Of every verb: 5 held by another or finished before; 100 misuse (a bad file, a
-bad flag, an unknown task); 111 the system failed.
+Of every verb: 5 held by another, another user's, or finished before; 100 misuse
+(a bad file, a bad flag, an unknown task); 111 the system failed.
 
 TASK is a task's id, or the beginning of one that fits no other task.`
 

@@ -99,16 +99,30 @@ func (a *app) waker(dir task.Dir) func() error {
 		if err != nil {
 			return err
 		}
-		p, err := a.programs()
-		if err != nil {
-			return err
-		}
-		started, err := launch.Wake(dir, p)
+		started, err := a.wake(dir)
 		if started {
 			a.note("nobody kept task %s: a new shim was started", v.ID)
 		}
 		return err
 	}
+}
+
+// wake starts the shim of a task unless somebody keeps it.
+func (a *app) wake(dir task.Dir) (started bool, err error) {
+	p, err := a.programs()
+	if err != nil {
+		return false, err
+	}
+	started, err = launch.Wake(dir, p)
+	return started, refused(err)
+}
+
+// refused gives the error of what launch does not do its exit status.
+func refused(err error) error {
+	if foreign := (*launch.ForeignError)(nil); errors.As(err, &foreign) {
+		return held(err)
+	}
+	return err
 }
 
 // launched is nil if a directory is a task's: no brain touches one that is not.
