@@ -15,7 +15,8 @@
 //	                                 callers get the same name
 //	Start    dewar-shim <dir> -- dewar-executor <dir>, in a session of its own;
 //	         Wake does it only if neither a shim nor a brain lives; MayKeep
-//	         says who must not: whoever does not own the directory
+//	         says who must not: whoever does not own the directory; and where
+//	         nobody may: where no task.json is
 //	Ask      makes a request of the brain, and waits (inotify, with a deadline)
 //	         for one that is being started
 //	Kill     asks for the end; if no brain answers by Shutdown: the file

@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -22,8 +24,17 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("task %s belongs to user %s: drive it as that user", e.ID, userName(e.Owner))
 }
 
+// NotTaskError says that a directory was not made by Make: without task.json a
+// shim and its brains would try for ever.
+type NotTaskError struct{ Dir task.Dir }
+
+func (e *NotTaskError) Error() string {
+	return fmt.Sprintf("%s is no task's directory, or not any more: it has no task.json", e.Dir)
+}
+
 // MayKeep says why we must not start what keeps the task in dir: a
-// *ForeignError if its directory is another user's.
+// *ForeignError if its directory is another user's, a *NotTaskError if no task
+// was launched there.
 func MayKeep(dir task.Dir) error {
 	info, err := os.Lstat(string(dir))
 	if err != nil {
@@ -34,6 +45,9 @@ func MayKeep(dir task.Dir) error {
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("see whose the task is: %s is not a directory", dir)
+	}
+	if _, err := os.Lstat(dir.TaskJSON()); errors.Is(err, fs.ErrNotExist) {
+		return &NotTaskError{dir}
 	}
 	return nil
 }

@@ -63,6 +63,24 @@ func TestNobodyDrivesWhatIsAnothers(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotLaunchedIsNotStarted(t *testing.T) {
+	dir := task.Dir(t.TempDir())
+	p, ran := telltale(t)
+	started, woken := Wake(dir, p)
+	for verb, err := range map[string]error{"Start": Start(dir, p), "Wake": woken, "Shutdown": Shutdown(dir, wish(0, 0))} {
+		if no := (*NotTaskError)(nil); !errors.As(err, &no) || no.Dir != dir {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+	if started {
+		t.Error("Wake says that it started a shim")
+	}
+	only(t, string(dir))
+	if _, err := os.Lstat(ran); err == nil {
+		t.Error("a shim was started")
+	}
+}
+
 func TestALinkIsNoTask(t *testing.T) {
 	dir, err := Make(t.TempDir(), launchOf("ours"))
 	if err != nil {

@@ -164,6 +164,8 @@ func (f *fold) view(k keepers) *View {
 func (f *fold) judge(v *View) {
 	wrong := f.wrong
 	switch {
+	case errors.Is(f.why, fs.ErrNotExist) && v.unkept():
+		wrong = ErrNotTask
 	case f.why != nil:
 		wrong = f.why // without a task no journal can be folded
 	case wrong == nil && f.reader != nil && f.reader.Headless():

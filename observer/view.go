@@ -28,7 +28,8 @@ type View struct {
 	Rebooted bool     // the machine was, since a brain last took up the task
 
 	// Quarantine is why nothing can be decided about a task that has not ended,
-	// but that it be killed. A damaged journal is a *journal.Damaged.
+	// but that it be killed. A damaged journal is a *journal.Damaged; ErrNotTask
+	// is one that nobody can end, and that has nothing to be ended.
 	Quarantine error
 	// Problems are sentences about all else that cannot be read or used.
 	Problems []error
@@ -39,6 +40,10 @@ type View struct {
 	machine *machine.Machine
 	unsure  bool // some lock could not be asked for
 }
+
+// ErrNotTask says of a directory that no task was launched there, and that
+// nobody keeps it.
+var ErrNotTask = errors.New("not a task: no task.json")
 
 // Read reads the task in dir. The error is fs.ErrNotExist (errors.Is) if there
 // is no such directory, also if it goes while it is being read; what is wrong
@@ -94,7 +99,11 @@ func over(s machine.TaskState) bool {
 
 // Orphaned says that the task has not ended and that nobody keeps it: neither
 // its shim nor its brain lives.
-func (v *View) Orphaned() bool { return !v.Over() && v.Shim == 0 && v.Brain == 0 && !v.unsure }
+func (v *View) Orphaned() bool {
+	return !v.Over() && v.unkept() && !errors.Is(v.Quarantine, ErrNotTask)
+}
+
+func (v *View) unkept() bool { return v.Shim == 0 && v.Brain == 0 && !v.unsure }
 
 // Why is the chain of causes of a process' state, or with "" of the task's:
 // see machine.Why. Of a View that Follow has given it must be asked before the
@@ -140,6 +149,8 @@ func (v *View) Condition() string {
 	switch {
 	case v.Over():
 		return join(string(s.State), s.Reason)
+	case errors.Is(v.Quarantine, ErrNotTask):
+		return v.Quarantine.Error()
 	case v.Quarantine != nil:
 		return fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID)
 	case v.Orphaned() && v.Rebooted:

@@ -61,6 +61,8 @@ func TestConditions(t *testing.T) {
 			w.begin()
 			w.file(w.dir.TaskJSON(), nil)
 		}, both, false, []string{"in quarantine", "task.json", "there is nothing in it"}},
+		"not a task":                 {func(w *written) { w.gone() }, nil, false, []string{"not a task: no task.json"}},
+		"a task.json that went away": {func(w *written) { w.gone() }, both, false, []string{"in quarantine", "task.json"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := write(t, t.TempDir(), "some-1", task.Process{Name: "a"})
@@ -85,6 +87,14 @@ func TestConditions(t *testing.T) {
 				t.Errorf("%q of %s: %v", v.ID, v.Dir, v.Problems)
 			}
 		})
+	}
+}
+
+// gone removes task.json.
+func (w *written) gone() {
+	w.t.Helper()
+	if err := os.Remove(w.dir.TaskJSON()); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

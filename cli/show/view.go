@@ -44,7 +44,7 @@ func Of(v *observer.View, now time.Time) Status {
 	if v.State.Since.Wall != 0 {
 		s.Since = time.Unix(0, v.State.Since.Wall)
 	}
-	if v.Quarantine != nil && !errors.Is(v.Quarantine, fs.ErrPermission) {
+	if v.Quarantine != nil && !errors.Is(v.Quarantine, fs.ErrPermission) && !errors.Is(v.Quarantine, observer.ErrNotTask) {
 		s.Quarantine = v.Quarantine.Error()
 	}
 	if l := v.Launch; l != nil {
@@ -60,6 +60,9 @@ func Trouble(v *observer.View, now time.Time) []string {
 	said := []string{}
 	if errors.Is(v.Quarantine, fs.ErrPermission) {
 		return append(said, fmt.Sprintf("it is another user's, and cannot be read: %v", v.Quarantine))
+	}
+	if errors.Is(v.Quarantine, observer.ErrNotTask) {
+		return append(said, v.Quarantine.Error())
 	}
 	if v.Quarantine != nil {
 		said = append(said, fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID))

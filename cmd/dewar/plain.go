@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,7 +84,9 @@ func (a *app) troubles() func(*observer.View) {
 	said := ""
 	return func(v *observer.View) {
 		trouble := ""
-		if v.Quarantine != nil {
+		if errors.Is(v.Quarantine, observer.ErrNotTask) {
+			trouble = v.Quarantine.Error()
+		} else if v.Quarantine != nil {
 			trouble = fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID)
 		} else if v.Failing != nil && !v.Over() {
 			trouble = v.Failing.String()

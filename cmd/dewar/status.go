@@ -79,7 +79,7 @@ func (a *app) statusOf(f *statusFlags, args []string) error {
 	}
 	var errs []error
 	for i, dir := range dirs {
-		v, err := readTask(dir)
+		v, err := readDir(dir)
 		if err != nil {
 			errs = append(errs, err)
 			continue

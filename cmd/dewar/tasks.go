@@ -49,8 +49,18 @@ func (a *app) view(prefix string) (*observer.View, error) {
 	return readTask(dir)
 }
 
-// readTask reads a task that the caller may read.
+// readTask reads a task that the caller may read. A directory where none was
+// launched is none.
 func readTask(dir task.Dir) (*observer.View, error) {
+	v, err := readDir(dir)
+	if err == nil && errors.Is(v.Quarantine, observer.ErrNotTask) {
+		err = refused(&launch.NotTaskError{Dir: dir})
+	}
+	return v, err
+}
+
+// readDir reads a directory that the caller may read, whatever is in it.
+func readDir(dir task.Dir) (*observer.View, error) {
 	v, err := observer.Read(dir)
 	if err == nil && errors.Is(v.Quarantine, fs.ErrPermission) {
 		err = fmt.Errorf("read task %s, which is another user's: %w", v.ID, v.Quarantine)
@@ -93,9 +103,6 @@ func (a *app) waker(dir task.Dir) func() error {
 		if err == nil {
 			err = over(v)
 		}
-		if err == nil {
-			err = launched(dir)
-		}
 		if err != nil {
 			return err
 		}
@@ -122,14 +129,8 @@ func refused(err error) error {
 	if foreign := (*launch.ForeignError)(nil); errors.As(err, &foreign) {
 		return held(err)
 	}
-	return err
-}
-
-// launched is nil if a directory is a task's: no brain touches one that is not.
-func launched(dir task.Dir) error {
-	_, err := os.Lstat(dir.TaskJSON())
-	if errors.Is(err, fs.ErrNotExist) {
-		return misuse(fmt.Errorf("%s is no task's directory, or not any more: it has no task.json", dir))
+	if none := (*launch.NotTaskError)(nil); errors.As(err, &none) {
+		return misuse(err)
 	}
 	return err
 }
