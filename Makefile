@@ -3,7 +3,7 @@
 # make test       the tests, quickly
 # make check      all that CI checks
 # make soak       the long repetitions; results in docs/reliability.md
-# make bench      the measurements, beside their peers; results in docs/bench.json
+# make bench      the measurements, beside their peers; results in docs/performance.md and docs/bench.json
 # make fuzz       each fuzz test for FUZZTIME
 
 BIN      ?= bin
@@ -68,7 +68,7 @@ soak:
 	@go run ./test/soak/report -times $(SOAK) -file docs/reliability.md
 
 bench: build
-	go run ./test/bench -bin $(BIN) -json docs/bench.json
+	go run ./test/bench -bin $(BIN) -json docs/bench.json -doc docs/performance.md
 
 fuzz:
 	@bash test/fuzz.sh $(FUZZTIME)

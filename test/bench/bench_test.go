@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -110,5 +111,28 @@ func TestTable(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, out.String())
 		}
+	}
+}
+
+func TestPutInto(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "doc")
+	put := func(content string) error {
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return (&Report{}).putInto(file)
+	}
+	if err := put("no marks\n"); err == nil {
+		t.Error("a document without marks was taken")
+	}
+	if err := put("above\n" + tableBegins + "old\n" + tableEnds + "below\n"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(got); !strings.HasPrefix(text, "above\n"+tableBegins+"\n```\n") || !strings.HasSuffix(text, "```\n\n"+tableEnds+"below\n") || strings.Contains(text, "old") {
+		t.Errorf("the document is now:\n%s", text)
 	}
 }

@@ -24,8 +24,9 @@ func main() {
 	quick := flag.Bool("quick", false, "one repetition and short waits: shows that it works, measures little")
 	only := flag.String("only", "", "only work whose name matches")
 	jsonFile := flag.String("json", "", "write the results there too")
+	document := flag.String("doc", "", "put the table into this document, between its marks")
 	flag.Parse()
-	exitOn(run(*bin, *times, *quick, *only, *jsonFile))
+	exitOn(run(*bin, *times, *quick, *only, *jsonFile, *document))
 }
 
 func exitOn(err error) {
@@ -35,7 +36,7 @@ func exitOn(err error) {
 	}
 }
 
-func run(bin string, times int, quick bool, only, jsonFile string) (err error) {
+func run(bin string, times int, quick bool, only, jsonFile, document string) (err error) {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -59,6 +60,9 @@ func run(bin string, times int, quick bool, only, jsonFile string) (err error) {
 	report.print(os.Stdout)
 	if jsonFile != "" {
 		err = errors.Join(err, report.write(jsonFile))
+	}
+	if document != "" {
+		err = errors.Join(err, report.putInto(document))
 	}
 	return err
 }

@@ -110,3 +110,27 @@ func (r *Report) write(file string) error {
 	}
 	return os.WriteFile(file, append(content, '\n'), 0o644)
 }
+
+// The table of a document stands between these lines.
+const (
+	tableBegins = "<!-- what follows is written by make bench -->\n"
+	tableEnds   = "<!-- until here -->\n"
+)
+
+// putInto replaces the table of a document.
+func (r *Report) putInto(file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := strings.Cut(string(content), tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		return fmt.Errorf("put the table into %s: it lacks the line %q or %q", file, tableBegins, tableEnds)
+	}
+	var text strings.Builder
+	text.WriteString(before + tableBegins + "\n```\n" + r.Begun.Format("2006-01-02") + ": ")
+	r.print(&text)
+	text.WriteString("```\n\n" + tableEnds + after)
+	return os.WriteFile(file, []byte(text.String()), 0o644)
+}
