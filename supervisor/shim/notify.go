@@ -12,12 +12,17 @@ import (
 type notifyDir struct {
 	name    string // "" until it is made
 	next    int
-	failing bool // the last socket could not be made, which has been said
+	heard   []byte // what a run says, made with the first socket
+	failing bool   // the last socket could not be made, which has been said
 }
 
 func (d *notifyDir) path(n int) string {
 	return string(appendDecimal([]byte(d.name+"/"), n))
 }
+
+// longestNotice bounds a run's datagram; what is behind is not heard. systemd
+// hears 4 KB.
+const longestNotice = 8 << 10
 
 // NotifyPlaces is where the shim of a task may have its notify sockets: the
 // directories below /run or the user's $XDG_RUNTIME_DIR, and below /tmp, in the
@@ -118,6 +123,9 @@ func (s *shim) bindNotify(r *run) error {
 		if err := s.notify.open(s.dir, s.uid, s.settings.runtimeDir); err != nil {
 			return err
 		}
+		if s.notify.heard == nil {
+			s.notify.heard = make([]byte, longestNotice)
+		}
 	}
 	r.notifyNo = s.notify.next
 	s.notify.next++
@@ -192,9 +200,9 @@ func (s *shim) drainNotify(r *run) {
 // readNotify reports whether the run has become ready.
 func (s *shim) readNotify(r *run) bool {
 	was := r.st.Ready
-	var buf [1024]byte
+	buf := s.notify.heard
 	for {
-		n, err := receiveNow(r.notify, buf[:])
+		n, err := receiveNow(r.notify, buf)
 		if err != nil {
 			return r.st.Ready && !was
 		}

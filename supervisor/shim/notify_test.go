@@ -115,3 +115,10 @@ func TestNoNotifySocket(t *testing.T) {
 		t.Errorf("it was said: %q, %v", said, err)
 	}
 }
+
+// TestReadyBehindALongStatus is heard.
+func TestReadyBehindALongStatus(t *testing.T) {
+	r := start(t)
+	id := r.spawn("p", "./say STATUS=$(printf %07000d 0) READY=1; sleep 1000", r.talker())
+	r.hear(shim.BellReady, id)
+}
