@@ -8,7 +8,8 @@ import (
 // openLogDir opens the directory of a run's logs, below our working directory,
 // one component at a time and through no link, because below the sandbox every
 // name may have been planted by its user. Missing directories are made, and
-// given to that user.
+// given to that user; nobody outside of its group may read them, since a task may
+// have several users.
 func openLogDir(path string, uid, gid int) (int, error) {
 	at := atFdcwd
 	name := make([]byte, 0, 256)
@@ -35,18 +36,33 @@ func enter(at int, name []byte, uid, gid int) (int, error) {
 	if err != syscall.ENOENT {
 		return fd, err
 	}
-	if err := mkdiratZ(at, name, 0o755); err != nil && err != syscall.EEXIST {
+	err = mkdiratZ(at, name, 0o750)
+	made := err == nil
+	if !made && err != syscall.EEXIST {
 		return -1, err
 	}
 	fd, err = openatZ(at, name, flags, 0)
-	if err == nil {
-		err = give(fd, uid, gid)
+	if err == nil && made {
+		err = giveDir(fd, uid, gid)
 	}
 	if err != nil {
 		closeFd(fd)
 		return -1, err
 	}
 	return fd, nil
+}
+
+// giveDir makes a new directory the user's, unless it is not ours: then another
+// one has taken its place.
+func giveDir(fd, uid, gid int) error {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if int(st.Uid) != syscall.Geteuid() {
+		return syscall.EEXIST
+	}
+	return give(fd, uid, gid)
 }
 
 // give makes what we have just made the user's.
@@ -65,7 +81,7 @@ func give(fd, uid, gid int) error {
 func newLog(dir int, path, name string, uid, gid int) (int, error) {
 	z := append([]byte(name), 0)
 	for try := 0; ; try++ {
-		fd, err := openatZ(dir, z, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_APPEND|syscall.O_NOFOLLOW, 0o644)
+		fd, err := openatZ(dir, z, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_APPEND|syscall.O_NOFOLLOW, 0o640)
 		if err == nil {
 			if err = give(fd, uid, gid); err == nil {
 				return fd, nil

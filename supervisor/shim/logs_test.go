@@ -301,6 +301,36 @@ func TestPlantedDirectories(t *testing.T) {
 	}
 }
 
+// TestLogsAreNotForEverybody: a task may have several users.
+func TestLogsAreNotForEverybody(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs: root, to be another user")
+	}
+	const uid, gid = 65533, 65532
+	for _, mode := range []string{"standard", "rotate"} {
+		r := start(t)
+		id := r.spawn(mode, lines(50), rotate(100, 1), func(s *shim.Spec) { s.Mode, s.UID, s.GID, s.Cwd = mode, uid, gid, "/" })
+		if s := r.ended(id); s.Exit != 0 {
+			t.Fatalf("%s: status %+v", mode, s)
+		}
+		logs := r.dir.Logs(id)
+		want := map[string]os.FileMode{"": 0o750, "/..": 0o750, "/stdout": 0o640, "/stderr": 0o640}
+		if mode == "rotate" {
+			want["/stdout.1"] = 0o640
+		}
+		for name, perm := range want {
+			info, err := os.Stat(logs + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st := info.Sys().(*syscall.Stat_t)
+			if info.Mode().Perm() != perm || st.Uid != uid || st.Gid != gid {
+				t.Errorf("%s: %s%s is %v of %d:%d", mode, logs, name, info.Mode(), st.Uid, st.Gid)
+			}
+		}
+	}
+}
+
 // TestTailOfReplacedLog: stderr became a second name of somebody's secret.
 func TestTailOfReplacedLog(t *testing.T) {
 	r := start(t)
