@@ -25,7 +25,7 @@
 //	journal does     killed, and when the machine comes to it again, it is not
 //	not know         started a second time but judged by its status
 //	a journal or     quarantine: nothing is decided any more, but the task is
-//	task.json that   shown, and can be killed
+//	task.json that   shown, and can be killed. Also if it is no regular file
 //	cannot be used
 //
 // The order is: record, act, tell. Acts that may have been performed before a

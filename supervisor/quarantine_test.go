@@ -3,7 +3,9 @@ package supervisor
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
+	"golang.org/x/sys/unix"
 )
 
 // quarantined is a task with one running process whose files were hurt.
@@ -43,6 +46,27 @@ func flip(t *testing.T, path string, at int64) {
 	}
 }
 
+// noFile puts something else into the place of a file: a directory with a file
+// in it, a named pipe, or a link to a regular file.
+func noFile(t *testing.T, path string, kind fs.FileMode) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	switch kind {
+	case fs.ModeDir:
+		err = errors.Join(os.Mkdir(path, 0o750), os.WriteFile(filepath.Join(path, "text"), nil, 0o640))
+	case fs.ModeNamedPipe:
+		err = unix.Mkfifo(path, 0o640)
+	case fs.ModeSymlink:
+		err = errors.Join(os.WriteFile(path+".linked", nil, 0o640), os.Symlink(path+".linked", path))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	for name, c := range map[string]struct {
 		hurt func(dir task.Dir)
@@ -52,6 +76,10 @@ func TestQuarantine(t *testing.T) {
 		"an impossible fact":  {func(dir task.Dir) { rewriteBoot(t, dir, ""); repeat(t, dir) }, "at offset "},
 		"an empty task.json":  {func(dir task.Dir) { os.Truncate(dir.TaskJSON(), 0) }, "nothing in it"},
 		"a garbled task.json": {func(dir task.Dir) { flip(t, dir.TaskJSON(), 0) }, "read the launched task"},
+		"a task.json of none": {func(dir task.Dir) { noFile(t, dir.TaskJSON(), fs.ModeDir) }, "task.json is not a regular file"},
+		"a directory":         {func(dir task.Dir) { noFile(t, dir.Journal(), fs.ModeDir) }, "journal is not a regular file"},
+		"a pipe":              {func(dir task.Dir) { noFile(t, dir.Journal(), fs.ModeNamedPipe) }, "journal is not a regular file"},
+		"a link":              {func(dir task.Dir) { noFile(t, dir.Journal(), fs.ModeSymlink) }, "journal is not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, run := quarantined(t, c.hurt)
@@ -70,7 +98,12 @@ func TestQuarantine(t *testing.T) {
 			if !shim.Alive(run.Pid, run.Start) {
 				t.Error("the quarantine has ended the process")
 			}
-			w.kill9(w.dir.Lock()) // the next brain finds the same
+			before, err := os.Lstat(w.dir.Journal())
+			if err != nil {
+				t.Fatal(err)
+			}
+			noFile(t, filepath.Join(string(w.dir), Quarantined), fs.ModeDir) // and is in nobody's way
+			w.kill9(w.dir.Lock())                                            // the next brain finds the same
 			w.ask(control.PathKill, `{"grace":"10s","reason":"enough"}`, 200)
 			finished := w.lastRecords()
 			if shim.Alive(run.Pid, run.Start) {
@@ -79,8 +112,8 @@ func TestQuarantine(t *testing.T) {
 			if f, ok := finished.(machine.Finished); !ok || f.State != machine.Killed || !strings.Contains(f.Reason, c.says) || !strings.Contains(f.Reason, "enough") {
 				t.Errorf("the last record is %+v", finished)
 			}
-			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined)); err != nil {
-				t.Error(err)
+			if kept, err := os.Lstat(filepath.Join(string(w.dir), Quarantined)); err != nil || kept.Mode() != before.Mode() {
+				t.Errorf("the journal that was set aside is not the one that there was: %v", err)
 			}
 		})
 	}
@@ -157,6 +190,22 @@ func quarantineDies(t *testing.T, point int, hurt func(dir task.Dir)) {
 	kept, err := os.ReadFile(filepath.Join(string(w.dir), Quarantined))
 	if err != nil || !bytes.Equal(kept, before) {
 		t.Errorf("the journal that was set aside is not the one that there was (%d bytes, %d): %v", len(kept), len(before), err)
+	}
+}
+
+// So it is when the journal is something that can have no second name.
+func TestQuarantineOfADirectoryDiesAtEveryPoint(t *testing.T) {
+	for point := 1; point <= 11; point++ {
+		t.Run(fmt.Sprint(point), func(t *testing.T) {
+			w := newWorld(t, tasks(sh("web", tell+"exec sleep 1000")), "CRASH_AT="+fmt.Sprint(point), "CRASHED="+t.TempDir()+"/crashed")
+			noFile(t, w.dir.Journal(), fs.ModeDir)
+			w.write(w.dir.Shutdown(), "grace=0\x00")
+			w.start()
+			w.lastRecords()
+			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined, "text")); err != nil || w.text("ran") != "" {
+				t.Errorf("what ran: %q; the journal that was set aside: %v", w.text("ran"), err)
+			}
+		})
 	}
 }
 

@@ -59,6 +59,7 @@ var errShimGone = errors.New("the shim has gone")
 func (b *brain) drive(ctx context.Context, g client.Greeting) error {
 	b.helloed, b.requests, b.flights, b.clearing, b.cleared = false, nil, nil, false, false
 	if over(b.machine.Phase()) {
+		b.settleNames()
 		return b.end()
 	}
 	if err := b.compare(ctx, g); err != nil {
