@@ -45,7 +45,7 @@ func (f *Failing) String() string {
 	case f.Signal != 0:
 		how = fmt.Sprintf("died of signal %d", f.Signal)
 	}
-	return fmt.Sprintf("no brain works (%d died; the last one %s); the processes go on", f.Count, how)
+	return fmt.Sprintf("no brain works (%d died; the last one %s)", f.Count, how)
 }
 
 // Wish is a standing wish to end a task, as the file shutdown holds it.

@@ -142,6 +142,18 @@ func (v *View) Statuses() []RunStatus {
 	return all
 }
 
+// Brainless says that no brain works, and what becomes of the task meanwhile.
+// It is empty if nothing is known to be wrong.
+func (v *View) Brainless() string {
+	switch {
+	case v.Failing == nil || v.Over():
+		return ""
+	case v.Shim == 0:
+		return v.Failing.String()
+	}
+	return v.Failing.String() + "; the processes go on"
+}
+
 // Condition says in one line how the task is and, if something is amiss, what
 // to do about it.
 func (v *View) Condition() string {
@@ -158,7 +170,7 @@ func (v *View) Condition() string {
 	case v.Orphaned():
 		return fmt.Sprintf("%s, but nobody drives this task: dewar resume %s", v.stage(), v.ID)
 	case v.Failing != nil:
-		return fmt.Sprintf("%s, but %s", v.stage(), v.Failing)
+		return fmt.Sprintf("%s, but %s", v.stage(), v.Brainless())
 	case v.Brain == 0 && !v.unsure:
 		return v.stage() + "; its brain is being started"
 	case v.Shim == 0 && !v.unsure:

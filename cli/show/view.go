@@ -72,10 +72,10 @@ func Trouble(v *observer.View, now time.Time) []string {
 		if v.Rebooted {
 			why = "the machine was rebooted"
 		}
-		said = append(said, fmt.Sprintf("orphaned: %s; dewar resume %s goes on with it, dewar kill %s ends it", why, v.ID, v.ID))
+		said = append(said, "orphaned: "+why+"; "+whatToType(v))
 	}
 	if v.Failing != nil && !v.Over() {
-		said = append(said, failing(v.Failing, now)+"; its log is "+v.Dir.BrainLog())
+		said = append(said, failing(v, now)+"; its log is "+v.Dir.BrainLog())
 	}
 	if v.Wish != nil && !v.Over() {
 		said = append(said, fmt.Sprintf("a wish to end it stands, of %s, with a grace of %s", v.Wish.By, Span(v.Wish.Grace)))
@@ -92,9 +92,20 @@ func Trouble(v *observer.View, now time.Time) []string {
 	return said
 }
 
-func failing(f *observer.Failing, now time.Time) string {
-	said := fmt.Sprintf("%s; the last one died %s ago", f, Span(now.Sub(f.At)))
-	if f.Next.After(now) {
+// whatToType says what goes on with an orphan, or ends it.
+func whatToType(v *observer.View) string {
+	if v.Wish != nil {
+		return fmt.Sprintf("it is to be ended: dewar kill %s does", v.ID)
+	}
+	return fmt.Sprintf("dewar resume %s goes on with it, dewar kill %s ends it", v.ID, v.ID)
+}
+
+// failing says that no brain works, and when the shim, if it lives, tries
+// another.
+func failing(v *observer.View, now time.Time) string {
+	f := v.Failing
+	said := fmt.Sprintf("%s; the last one died %s ago", v.Brainless(), Span(now.Sub(f.At)))
+	if v.Shim != 0 && f.Next.After(now) {
 		said += ", another is tried in " + Span(f.Next.Sub(now))
 	}
 	if last := lastWords(f.Stderr); last != "" {

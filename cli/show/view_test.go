@@ -111,6 +111,9 @@ func TestTrouble(t *testing.T) {
 		{"another user's", observer.View{Quarantine: fs.ErrPermission, Problems: []error{fs.ErrPermission}}, []string{"it is another user's, and cannot be read: permission denied"}},
 		{"not a task", observer.View{Quarantine: observer.ErrNotTask}, []string{"not a task: no task.json"}},
 		{"failing", observer.View{State: active, Shim: 1, Failing: failing}, []string{"the last one died 5s ago, another is tried in 1m00s; it said: panic: no luck; its log is /tasks/x/brain.log"}},
+		{"given up", observer.View{State: active, Failing: failing, Wish: &observer.Wish{By: "uid 0"}}, []string{
+			"neither its shim nor its brain lives; it is to be ended: dewar kill x does",
+			"exit status 2); the last one died 5s ago; it said", "a wish to end it stands, of uid 0"}},
 		{"to be ended", observer.View{State: active, Shim: 1, Wish: &observer.Wish{By: "uid 0", Grace: time.Minute}}, []string{"a wish to end it stands, of uid 0, with a grace of 1m00s"}},
 		{"full and torn", observer.View{State: machine.State{State: machine.Active, Full: true}, Shim: 1, Torn: 9, Problems: []error{errors.New("it is a link")}}, []string{"the disk is full", "the last 9 bytes", "it is a link"}},
 	} {

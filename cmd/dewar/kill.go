@@ -127,7 +127,7 @@ func (a *app) killLost(dir task.Dir) func() error {
 			return err
 		}
 		if v.Orphaned() && v.Failing != nil && v.Wish != nil {
-			return fmt.Errorf("everything of task %s was ended by its shim, but no brain could write that down (%s); kill it again when brains work", v.ID, v.Failing)
+			return fmt.Errorf("everything of task %s was ended by its shim, but that is not written down: %s; kill it again when brains work", v.ID, v.Failing)
 		}
 		return wake()
 	}

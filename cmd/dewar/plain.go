@@ -88,8 +88,8 @@ func (a *app) troubles() func(*observer.View) {
 			trouble = v.Quarantine.Error()
 		} else if v.Quarantine != nil {
 			trouble = fmt.Sprintf("in quarantine: %v; nothing but a kill is possible: dewar kill %s", v.Quarantine, v.ID)
-		} else if v.Failing != nil && !v.Over() {
-			trouble = v.Failing.String()
+		} else {
+			trouble = v.Brainless()
 		}
 		if trouble != said && trouble != "" {
 			a.note("! task %s: %s", v.ID, show.Printable(trouble))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -41,6 +42,9 @@ func (a *app) tailCommand() *cobra.Command {
 run again. PROCESS may be left out if the task has only one.`,
 		Args: between(1, 2, "TASK [PROCESS]"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.lines < 0 {
+				return misuse(fmt.Errorf("--lines %d is less than nothing", f.lines))
+			}
 			dir, err := a.find(args[0])
 			if err != nil {
 				return err

@@ -143,6 +143,9 @@ func isFile(arg string) bool {
 
 // neither is the error for an argument that is neither a file nor a task.
 func (a *app) neither(arg string, err error) error {
+	if nobody := (*observer.NotFound)(nil); !errors.As(err, &nobody) || nobody.Ambiguous {
+		return err // there is such a task, or more than one
+	}
 	if _, stat := os.Stat(arg); errors.Is(stat, fs.ErrNotExist) {
 		if root, rootErr := a.tasksRoot(); rootErr == nil && filepath.Base(arg) == arg {
 			return misuse(fmt.Errorf("there is no file and no task %s; tasks are looked for under %s", task.Quote(arg), root))
