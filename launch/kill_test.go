@@ -67,6 +67,26 @@ func TestShutdownTellsTheShim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tells(t, dir)
+}
+
+func TestShutdownTellsTheShimWhatCannotBeWritten(t *testing.T) {
+	dir, err := Make(t.TempDir(), launchOf("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir.Shutdown(), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := Shutdown(dir, wish(0, 0)); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("with nobody to tell it: %v", err)
+	}
+	tells(t, dir)
+}
+
+// tells fails if Shutdown does not end the holder of the shim's lock by TERM.
+func tells(t *testing.T, dir task.Dir) {
+	t.Helper()
 	cmd, _ := holder(t, dir.ShimLock())
 	if err := Shutdown(dir, wish(0, 0)); err != nil {
 		t.Error(err)

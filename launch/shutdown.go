@@ -24,22 +24,31 @@ type Wish struct {
 
 // Shutdown asks for the end of a task whose brain does not answer: the wish is
 // written to the disk, so that the next brain finds it, and the shim, if there
-// is one, gets TERM. A wish that stands already and ends sooner stays. The error is
-// as MayKeep's if the caller must not.
+// is one, gets TERM. A wish that stands already and ends sooner stays. One of
+// both is enough: a shim that was told knows without the file, and a disk may be
+// full. The error is as MayKeep's if the caller must not.
 func Shutdown(dir task.Dir, w Wish) error {
 	if err := MayKeep(dir); err != nil {
 		return err
 	}
+	unwritten := stand(dir, w)
+	told, err := termShim(dir)
+	if unwritten == nil || told {
+		return nil
+	}
+	return errors.Join(unwritten, err)
+}
+
+// stand sees to it that a wish stands that ends no later than w.
+func stand(dir task.Dir, w Wish) error {
 	standing, err := readWish(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil && !w.At.Add(w.Grace).Before(standing.At.Add(standing.Grace)):
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err != nil || w.At.Add(w.Grace).Before(standing.At.Add(standing.Grace)) {
-		if err := writeWish(dir, w); err != nil {
-			return err
-		}
-	}
-	return termShim(dir)
+	return writeWish(dir, w)
 }
 
 func writeWish(dir task.Dir, w Wish) error {
@@ -99,25 +108,27 @@ func readWish(dir task.Dir) (Wish, error) {
 }
 
 // termShim sends TERM to the process that holds the shim's lock, and to no
-// other: the pid is pinned before the lock is looked at again.
-func termShim(dir task.Dir) error {
+// other: the pid is pinned before the lock is looked at again. Nobody is told if
+// nobody holds it.
+func termShim(dir task.Dir) (told bool, err error) {
 	pid, err := shim.Holder(dir.ShimLock())
 	if err != nil || pid == 0 {
-		return err
+		return false, err
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("reach the shim, pid %d: %w", pid, err)
+		return false, fmt.Errorf("reach the shim, pid %d: %w", pid, err)
 	}
 	defer unix.Close(fd)
 	if again, err := shim.Holder(dir.ShimLock()); err != nil || again != pid {
-		return err
+		return false, err
 	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("ask the shim, pid %d, to end: %w", pid, err)
+	err = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
+	if err != nil && !errors.Is(err, unix.ESRCH) {
+		return false, fmt.Errorf("ask the shim, pid %d, to end: %w", pid, err)
 	}
-	return nil
+	return err == nil, nil
 }
