@@ -27,12 +27,13 @@ type Choice struct {
 }
 
 // Choose says which tasks go so that what stays is within the limits. The
-// newest stay; the choice is ordered, oldest first.
+// newest stay: what is older than one that goes, goes. The choice is ordered,
+// oldest first.
 func Choose(all []Old, l Limits, now time.Time) []Choice {
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b Old) int { return b.Ended.Compare(a.Ended) })
 	var out []Choice
-	kept, size := 0, int64(0)
+	kept, size, fits := 0, int64(0), true
 	for _, o := range all {
 		reason := ""
 		switch {
@@ -40,7 +41,8 @@ func Choose(all []Old, l Limits, now time.Time) []Choice {
 			reason = fmt.Sprintf("it ended more than %s ago", l.Age)
 		case l.Count > 0 && kept >= l.Count:
 			reason = fmt.Sprintf("%d newer ones stay", l.Count)
-		case l.Size > 0 && size+o.Size > l.Size:
+		case l.Size > 0 && !(fits && size+o.Size <= l.Size):
+			fits = false
 			reason = fmt.Sprintf("with the newer ones it would take more than %d bytes", l.Size)
 		}
 		if reason != "" {

@@ -27,9 +27,9 @@ func TestChoose(t *testing.T) {
 		{"age", Limits{Age: 10 * 24 * time.Hour}, "e"},
 		{"age to the instant", Limits{Age: 4 * 24 * time.Hour}, "e"},
 		{"count", Limits{Count: 2}, "e d c"},
-		{"size; a small older one fits", Limits{Size: 35}, "e c"},
-		{"size of none", Limits{Size: 5}, "e c b a"},
-		{"all", Limits{Age: 10 * 24 * time.Hour, Count: 3, Size: 29}, "e c b"},
+		{"size; a small older one would fit", Limits{Size: 35}, "e d c"},
+		{"size of none", Limits{Size: 5}, "e d c b a"},
+		{"all", Limits{Age: 10 * 24 * time.Hour, Count: 3, Size: 29}, "e d c b"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var ids []string
