@@ -115,7 +115,7 @@ func (w *ward) obituary() []machine.Record {
 	return []machine.Record{
 		machine.Created{ID: w.taskID(), Name: w.launch.Task.Name, Format: 1},
 		machine.TakenUp{Pid: os.Getpid(), Version: w.Version, BootID: w.boot},
-		machine.KillAsked{Lose: w.kill.Lose, By: w.kill.By, Reason: w.kill.Reason},
+		w.kill,
 		machine.Cleaning{Result: result, Reason: reason, By: now().Boot},
 		machine.Clearing{},
 		machine.Cleared{},

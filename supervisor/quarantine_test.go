@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dewarhq/dewar/supervisor/control"
 	"github.com/dewarhq/dewar/supervisor/machine"
@@ -204,6 +205,59 @@ func TestQuarantineOfADirectoryDiesAtEveryPoint(t *testing.T) {
 			w.lastRecords()
 			if _, err := os.Lstat(filepath.Join(string(w.dir), Quarantined, "text")); err != nil || w.text("ran") != "" {
 				t.Errorf("what ran: %q; the journal that was set aside: %v", w.text("ran"), err)
+			}
+		})
+	}
+}
+
+// A kill in quarantine lets the processes end in order, for as long as its
+// grace is, also when a brain dies meanwhile; a second kill may shorten it.
+func TestQuarantineKillHasAGrace(t *testing.T) {
+	const polite = `trap 'echo polite >> "$HOME/told"; exit 0' TERM; touch "$HOME/up"; while :; do sleep 0.01; done`
+	const stubborn = `trap 'echo stubborn >> "$HOME/told"' TERM; touch "$HOME/up"; while :; do sleep 0.01; done`
+	ask := func(request string) func(*world) {
+		return func(w *world) { w.ask(control.PathKill, request, 200) }
+	}
+	for name, c := range map[string]struct {
+		cmdline, told string
+		kill, then    func(*world)
+		atLeast       time.Duration
+	}{
+		"polite":       {cmdline: polite, told: "polite\n", kill: ask(`{}`)},
+		"over":         {cmdline: stubborn, told: "stubborn\n", kill: ask(`{"grace":"700ms"}`), atLeast: 700 * time.Millisecond},
+		"now":          {cmdline: polite, told: "", kill: ask(`{"grace":0}`)},
+		"shortened":    {cmdline: stubborn, told: "stubborn\n", kill: ask(`{"grace":"1h"}`), then: ask(`{"grace":0}`)},
+		"not extended": {cmdline: stubborn, told: "stubborn\n", kill: ask(`{"grace":"500ms"}`), then: ask(`{"grace":"1h"}`)},
+		"a brain dies": {
+			cmdline: stubborn, told: "stubborn\n", kill: ask(`{"grace":"2s"}`),
+			then: func(w *world) { w.kill9(w.dir.Lock()) }, atLeast: 1900 * time.Millisecond, // the disk's clock is coarse
+		},
+		"a standing wish": {cmdline: polite, told: "polite\n", kill: func(w *world) {
+			w.write(w.dir.Shutdown(), "grace=3000\x00")
+			if err := unix.Kill(w.holder(w.dir.ShimLock()), unix.SIGTERM); err != nil {
+				w.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tasks(sh("web", c.cmdline)))
+			w.start()
+			w.until("it is up", func() bool { _, err := os.Stat(w.sandbox("up")); return err == nil })
+			flip(t, w.dir.Journal(), 20)
+			w.kill9(w.dir.Lock())
+			w.ask(control.PathStatus, "", 200)
+			begun := time.Now()
+			c.kill(w)
+			if c.then != nil {
+				w.until("it is told", func() bool { return w.text("told") != "" })
+				c.then(w)
+			}
+			w.lastRecords()
+			if took := time.Since(begun); took < c.atLeast || took > 20*time.Second {
+				t.Errorf("the kill took %v", took)
+			}
+			if w.text("told") != c.told {
+				t.Errorf("it was told %q, want %q", w.text("told"), c.told)
 			}
 		})
 	}
