@@ -15,7 +15,8 @@ import (
 )
 
 // console reads on in a task's console file: what processes with destination
-// console have said, and what the shim says of itself.
+// console have said, and what the shim says of itself. The shim begins a new file
+// of that name when one is full; then reading goes on there.
 type console struct {
 	path   string
 	events *os.File // inotify
@@ -64,15 +65,41 @@ func (c *console) follow(to io.Writer) func(context.Context) error {
 
 // copy passes on what is new.
 func (c *console) copy(to io.Writer) error {
-	if c.file == nil {
-		if err := c.open(); err != nil || c.file == nil {
+	for {
+		if c.file == nil {
+			if err := c.open(); err != nil || c.file == nil {
+				return err
+			}
+		}
+		replaced, err := c.replaced()
+		if err != nil {
 			return err
 		}
+		// Asked before, so that the end of one that is replaced is its last.
+		if _, err := io.Copy(to, c.file); err != nil {
+			return fmt.Errorf("pass on the task's console: %w", err)
+		}
+		if !replaced {
+			return nil
+		}
+		if err := c.file.Close(); err != nil {
+			return fmt.Errorf("close the task's full console: %w", err)
+		}
+		c.file, c.from = nil, 0
 	}
-	if _, err := io.Copy(to, c.file); err != nil {
-		return fmt.Errorf("pass on the task's console: %w", err)
+}
+
+// replaced reports whether another file has the console's name.
+func (c *console) replaced() (bool, error) {
+	there, err := os.Lstat(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // not yet; its creation wakes us
 	}
-	return nil
+	ours, ourErr := c.file.Stat()
+	if err := errors.Join(err, ourErr); err != nil {
+		return false, fmt.Errorf("look at the task's console: %w", err)
+	}
+	return !os.SameFile(there, ours), nil
 }
 
 // open opens the console if it is there, and watches it.
@@ -85,6 +112,9 @@ func (c *console) open() error {
 		return fmt.Errorf("read the task's console: %w", err)
 	}
 	c.file = f
+	if info, err := f.Stat(); err == nil && info.Size() < c.from {
+		c.from = 0 // it is a new one already
+	}
 	if _, err := f.Seek(c.from, io.SeekStart); err != nil {
 		return fmt.Errorf("read the task's console: %w", err)
 	}

@@ -40,6 +40,66 @@ func (c *console) open(fd int) {
 	c.fd = own
 }
 
+const (
+	consoleName  = "console" // the task's: what StartShim makes our stdout and stderr
+	consoleLimit = 16 << 20  // then it becomes console.1
+	consoleLook  = 1 << 20   // bytes between two looks at its size
+)
+
+// boundConsole puts the task's console aside when it has grown over its limit.
+// It is looked at now and then; n bytes are about to be written. What is not the
+// task's own file is left alone.
+func (l *carrier) boundConsole(n int) {
+	l.unlooked += n
+	if l.unlooked < consoleLook {
+		return
+	}
+	l.unlooked = 0
+	var out, err2, own syscall.Stat_t
+	if syscall.Fstat(1, &out) != nil || out.Mode&syscall.S_IFMT != syscall.S_IFREG || out.Size <= consoleLimit ||
+		syscall.Lstat(consoleName, &own) != nil || !isSame(&out, &own) {
+		return
+	}
+	both := syscall.Fstat(2, &err2) == nil && isSame(&out, &err2)
+	if err := l.renewConsole(both); err != nil {
+		complain((&PathError{"put aside", consoleName, err}).Error())
+	}
+}
+
+func isSame(a, b *syscall.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// renewConsole renames the console and makes stdout, and if both also stderr, a
+// new one.
+func (l *carrier) renewConsole(both bool) error {
+	now, old := []byte(consoleName+"\x00"), []byte(consoleName+".1\x00")
+	if err := renameatZ(atFdcwd, now, old, 0); err != nil {
+		return err
+	}
+	const flags = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_EXCL | syscall.O_APPEND | syscall.O_NOFOLLOW
+	fd, err := openatZ(atFdcwd, now, flags, 0o640)
+	if err != nil { // such as no room: go on with the old one
+		_ = renameatZ(atFdcwd, old, now, renameNoreplace) // the next look finds what is there
+		return err
+	}
+	defer closeFd(fd)
+	if err := syscall.Dup3(fd, 1, 0); err != nil {
+		return err
+	}
+	if both {
+		if err := syscall.Dup3(fd, 2, 0); err != nil {
+			return err
+		}
+	}
+	for i := range l.console {
+		c := &l.console[i]
+		if c.opened && (i == 0 || both) {
+			closeFd(c.fd)
+			*c = console{}
+		}
+	}
+	return nil
+}
+
 // writePolled writes in pieces that fit whenever poll says so: a pipe that is
 // writable takes 4096 bytes at once, and a socket does not block with
 // MSG_DONTWAIT. What is left is dropped, and its size returned.

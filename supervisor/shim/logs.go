@@ -29,6 +29,8 @@ func newStream(name string) stream {
 type carrier struct {
 	buf     []byte // made when the first pipe is
 	console [2]console
+	// unlooked is how much went to the console since its size was looked at.
+	unlooked int
 }
 
 const (
@@ -140,6 +142,7 @@ func (s *shim) emit(r *run, st *stream, b []byte) {
 		if st == &r.streams[1] {
 			i = 1
 		}
+		s.logs.boundConsole(len(b))
 		st.dropped += int64(s.logs.console[i].write(i+1, b))
 	}
 }
