@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/dewarhq/dewar/task"
@@ -13,7 +15,8 @@ import (
 // that it is to keep. It returns when the program runs, not when it has taken
 // the lock: a shim that finds the task held by another ends with code 5.
 // What the shim and, with destination console, the processes print goes to the
-// task's console file.
+// task's console file. Our own environment is theirs, but for what marks a process
+// as one of a task: should we be one, the new shim would be taken for another.
 func StartShim(dir task.Dir, shimBinary, brainBinary string) error {
 	console, err := os.OpenFile(dir.Console(), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
@@ -22,6 +25,7 @@ func StartShim(dir task.Dir, shimBinary, brainBinary string) error {
 	defer console.Close()
 	cmd := exec.Command(shimBinary, string(dir), "--", brainBinary, string(dir))
 	cmd.Dir = "/"
+	cmd.Env = unmarked(os.Environ())
 	cmd.Stdout = console
 	cmd.Stderr = console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -32,4 +36,15 @@ func StartShim(dir task.Dir, shimBinary, brainBinary string) error {
 		return fmt.Errorf("let go of the shim of %s: %w", dir, err)
 	}
 	return nil
+}
+
+func unmarked(env []string) []string {
+	return slices.DeleteFunc(env, func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		switch name {
+		case "DEWAR_TASK_ID", "DEWAR_PROCESS", "DEWAR_RUN", "NOTIFY_SOCKET":
+			return true
+		}
+		return false
+	})
 }
