@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -67,6 +68,7 @@ func draft(o Order, now time.Time) (task.Launch, []file.Error, error) {
 	l := task.Launch{
 		Version: task.LaunchVersion, ID: o.ID, Ports: maps.Clone(o.Ports), Bindings: o.Bindings, Hostname: host,
 		Owner: owner.Name, BaseEnv: o.BaseEnv, Launched: now.UnixNano(), Sync: o.Sync,
+		Path: cmp.Or(os.Getenv("DEWAR_PATH"), sandbox.DefaultPath), Lang: os.Getenv("LANG"), TZ: os.Getenv("TZ"),
 	}
 	if o.File != nil {
 		l.SourceFile = o.File.Name

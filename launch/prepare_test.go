@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/task/file"
 )
 
@@ -45,6 +46,23 @@ processes:
 	}
 	if _, err := l.Encode(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the processes get of the caller's environment is what it was at the
+// launch.
+func TestPrepareRecordsTheSurroundings(t *testing.T) {
+	for _, test := range []struct{ set, path string }{
+		{"/opt/bin", "/opt/bin"},
+		{"", sandbox.DefaultPath},
+	} {
+		t.Setenv("DEWAR_PATH", test.set)
+		t.Setenv("LANG", "C.UTF-8")
+		t.Setenv("TZ", "Asia/Tokyo")
+		l, _, err := Prepare(Order{Single: Single("simple", []string{"true"})}, start)
+		if err != nil || l.Path != test.path || l.Lang != "C.UTF-8" || l.TZ != "Asia/Tokyo" {
+			t.Errorf("PATH %q, LANG %q, TZ %q: %v", l.Path, l.Lang, l.TZ, err)
+		}
 	}
 }
 

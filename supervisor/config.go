@@ -16,8 +16,8 @@ type Config struct {
 	ShimBinary  string    // absolute; what is started when no shim lives
 	BrainBinary string    // absolute; what that shim is to keep
 	Version     string    // of the brain, for the journal
-	Path        string    // PATH of processes; empty: sandbox.DefaultPath
-	Lang, TZ    string    // of processes; empty: not set
+	Path        string    // PATH of processes of a launch that has none; empty: sandbox.DefaultPath
+	Lang, TZ    string    // of these processes; empty: not set
 	Log         io.Writer // sentences about ourselves, one a line; nil: none
 
 	// CompactAfter is how many records the journal may grow by before it is

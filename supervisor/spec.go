@@ -21,6 +21,7 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 	if err != nil {
 		return shim.Spec{}, err
 	}
+	path, lang, tz := b.surroundings()
 	return shim.Spec{
 		Args: args,
 		Env: sandbox.Environ(sandbox.Setting{
@@ -28,9 +29,9 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 			Run:     id,
 			Sandbox: b.Dir.Sandbox(),
 			User:    u.Name,
-			Path:    b.Path,
-			Lang:    b.Lang,
-			TZ:      b.TZ,
+			Path:    path,
+			Lang:    lang,
+			TZ:      tz,
 			Base:    b.launch.BaseEnv,
 			Env:     p.Env,
 			Profile: sandbox.HasProfile(b.Dir),
@@ -49,6 +50,15 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		Backups:    p.Logger.Rotate.Backups,
 		Notify:     true,
 	}, nil
+}
+
+// surroundings are what the task was launched with, whoever has woken it since.
+// A launch of an older version does not say; our own serve then.
+func (b *brain) surroundings() (path, lang, tz string) {
+	if b.launch.Path == "" {
+		return b.Path, b.Lang, b.TZ
+	}
+	return b.launch.Path, b.launch.Lang, b.launch.TZ
 }
 
 // user is whom a process runs as. Who was found once is not looked up again.

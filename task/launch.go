@@ -72,9 +72,11 @@ func where(err error) string {
 // Encode is the text of task.json: JSON, indented for people. It refuses what
 // JSON cannot carry, a text that is not UTF-8.
 func (l Launch) Encode() ([]byte, error) {
-	for _, name := range slices.Sorted(maps.Keys(l.BaseEnv)) {
-		if !utf8.ValidString(name) || !utf8.ValidString(l.BaseEnv[name]) {
-			return nil, fmt.Errorf("write the launched task: the environment variable %s of the caller is not UTF-8: unset it", Quote(name))
+	for _, env := range []map[string]string{l.BaseEnv, {"DEWAR_PATH": l.Path, "LANG": l.Lang, "TZ": l.TZ}} {
+		for _, name := range slices.Sorted(maps.Keys(env)) {
+			if !utf8.ValidString(name) || !utf8.ValidString(env[name]) {
+				return nil, fmt.Errorf("write the launched task: the environment variable %s of the caller is not UTF-8: unset it", Quote(name))
+			}
 		}
 	}
 	l.Version = LaunchVersion

@@ -50,6 +50,7 @@ func launched() Launch {
 func TestReadLaunch(t *testing.T) {
 	want := launched()
 	want.BaseEnv = map[string]string{"A": "<&>"}
+	want.Path, want.Lang, want.TZ = "/opt/bin", "C.UTF-8", "Asia/Tokyo"
 	data, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -128,7 +128,10 @@ type Launch struct {
 	Owner      string            `json:"owner"`              // user name of whoever launched it
 	User       string            `json:"user"`               // user name the processes run as, unless one says otherwise
 	BaseEnv    map[string]string `json:"base_env,omitempty"` // the caller's environment, with --preserve-env
-	Launched   int64             `json:"launched"`           // wall clock, nanoseconds since 1970
-	Sync       bool              `json:"sync,omitempty"`     // fsync every journal record
+	Path       string            `json:"path,omitempty"`     // PATH of the processes; empty in files of older versions, which lack lang and tz too
+	Lang       string            `json:"lang,omitempty"`     // the caller's LANG and TZ, which the processes get too
+	TZ         string            `json:"tz,omitempty"`
+	Launched   int64             `json:"launched"`       // wall clock, nanoseconds since 1970
+	Sync       bool              `json:"sync,omitempty"` // fsync every journal record
 	SourceFile string            `json:"source_file,omitempty"`
 }

@@ -5,8 +5,9 @@
 //
 // It is not for people to start: dewar run does that, through dewar-shim.
 //
-// Environment: DEWAR_PATH is the PATH of the task's processes; LANG and TZ are
-// passed on to them; DEWAR_LIBEXEC is the directory of the shim's program, which
+// Environment: DEWAR_PATH is the PATH of the processes of a task whose task.json
+// says none, because an older version wrote it, and LANG and TZ are passed on to
+// them; DEWAR_LIBEXEC is the directory of the shim's program, which
 // is otherwise looked for beside this one and where programs are installed.
 //
 // Exit status: 0 the task is finished, or a new shim has been started for it;
