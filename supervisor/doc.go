@@ -32,6 +32,13 @@
 // death are repeated; they are idempotent, but for signals, which are sent
 // again only where the run's status does not show them delivered.
 //
+// The status names a signal once, and says neither when nor for whom it was
+// sent. A brain that dies between recording a stop and asking the shim for its
+// TERM, of a run that already had a TERM from a person, leaves it at that: the
+// next brain cannot tell, sends none, and the run is killed at its stop_timeout.
+// The other guess would send a second TERM, which means "now" to many programs,
+// whenever a brain dies during such a stop: seconds, not an instant.
+//
 // A full disk stops starts, and nothing else: facts and kills are written from
 // the journal's reserve. A fact that fits nowhere stays with the shim, which is
 // told that it was seen only when it was recorded. Only while the disk is full
