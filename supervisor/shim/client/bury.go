@@ -23,7 +23,11 @@ import (
 // in the session of each; and every process whose environment carries
 // DEWAR_TASK_ID=taskID and leads to dir. It looks again until it finds nothing,
 // and then removes the shim's notify sockets.
-// When ctx ends first, the error names who would not die.
+// When ctx ends first, the error names who would not die. A process that has
+// become another user's, such as of sudo, we may not kill, and it may live for
+// ever: it is not waited for, all others are buried, and then the error names
+// it, because its run is not over. One that is of no recorded session is of no
+// run, and is left alone.
 func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) error {
 	g := grave{mark: "DEWAR_TASK_ID=" + taskID, dir: filepath.Clean(string(dir))}
 	boot, err := shim.BootID()
@@ -35,17 +39,12 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 			g.mains = append(g.mains, s)
 		}
 	}
-	for {
-		victims, err := g.find()
-		if err == nil && len(victims) == 0 {
-			break
-		}
-		if err == nil {
-			err = kill(ctx, victims)
-		}
-		if err != nil {
-			return fmt.Errorf("bury the processes of %s: %w", dir, err)
-		}
+	err = g.empty(ctx)
+	if err == nil {
+		err = g.unkillable()
+	}
+	if err != nil {
+		return fmt.Errorf("bury the processes of %s: %w", dir, err)
 	}
 	if err := removeNotify(g.dir); err != nil {
 		return fmt.Errorf("remove the notify sockets of %s: %w", dir, err)
@@ -91,6 +90,20 @@ type grave struct {
 	mains []shim.Status
 	mark  string
 	dir   string
+	spare []shim.Stat // whom we may not kill
+}
+
+// empty kills until nothing is found.
+func (g *grave) empty(ctx context.Context) error {
+	for {
+		victims, err := g.find()
+		if err != nil || len(victims) == 0 {
+			return err
+		}
+		if err := g.kill(ctx, victims); err != nil {
+			return err
+		}
+	}
 }
 
 // find scans /proc for living processes of the task, ourselves excepted.
@@ -110,6 +123,9 @@ func (g *grave) find() ([]shim.Stat, error) {
 		}
 	}
 	for _, s := range all {
+		if slices.ContainsFunc(g.spare, func(x shim.Stat) bool { return x.Pid == s.Pid && x.Start == s.Start }) {
+			continue
+		}
 		if g.inSession(s) || g.marked(s.Pid) {
 			victims = append(victims, s)
 		}
@@ -155,9 +171,21 @@ func (g *grave) marked(pid int) bool {
 
 func leadsTo(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
+// unkillable names those of a recorded session whom we may not kill and who
+// live.
+func (g *grave) unkillable() error {
+	var errs []error
+	for _, s := range g.spare {
+		if shim.Alive(s.Pid, s.Start) && g.inSession(s) {
+			errs = append(errs, fmt.Errorf("kill process %d (%s), which has become another user's: %w", s.Pid, procText(s.Pid, "comm"), unix.EPERM))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // kill sends KILL to each victim, unless its pid has passed to somebody else,
-// and waits until all have died.
-func kill(ctx context.Context, victims []shim.Stat) error {
+// and waits until all have died. Whom we may not kill is spared.
+func (g *grave) kill(ctx context.Context, victims []shim.Stat) error {
 	type dying struct{ pid, fd int }
 	var all []dying
 	defer func() {
@@ -173,11 +201,18 @@ func kill(ctx context.Context, victims []shim.Stat) error {
 		if err != nil {
 			return fmt.Errorf("open process %d: %w", v.Pid, err)
 		}
-		all = append(all, dying{v.Pid, fd})
 		if !shim.Alive(v.Pid, v.Start) {
+			unix.Close(fd)
 			continue
 		}
-		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		if errors.Is(err, unix.EPERM) {
+			g.spare = append(g.spare, v)
+			unix.Close(fd)
+			continue
+		}
+		all = append(all, dying{v.Pid, fd})
+		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("kill process %d: %w", v.Pid, err)
 		}
 	}
