@@ -66,15 +66,14 @@ type killed struct {
 	Answered bool              `json:"answered"` // by a brain; else the wish was written down
 }
 
-// killAll asks all tasks first, and waits then.
+// killAll asks all tasks first, side by side, and waits then; it tells of them
+// in their order.
 func (a *app) killAll(ctx context.Context, k *killFlags, dirs []task.Dir) error {
 	out := make([]killed, len(dirs))
-	var errs []error
-	for i, dir := range dirs {
-		var err error
-		out[i], err = a.askKill(ctx, k, dir)
-		errs = append(errs, err)
-	}
+	errs := abreast(len(dirs), func(i int) (err error) {
+		out[i], err = a.askKill(ctx, k, dirs[i])
+		return err
+	})
 	for i, dir := range dirs {
 		if errs[i] == nil && !out[i].Before && !k.noWait {
 			var v *observer.View

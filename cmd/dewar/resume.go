@@ -17,6 +17,8 @@ import (
 type resumed struct {
 	ID      string `json:"id"`
 	Started bool   `json:"started"` // false: it was kept already
+
+	shim, brain int // who kept it
 }
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -36,11 +38,7 @@ as no failure, and the tasks go on. It waits until their brains answer. With
 			if err != nil {
 				return err
 			}
-			var errs []error
-			for _, dir := range dirs {
-				errs = append(errs, a.resume(c.Context(), dir, asJSON))
-			}
-			return errors.Join(errs...)
+			return a.resumeAll(c.Context(), dirs, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "all tasks that have not ended")
@@ -70,30 +68,50 @@ func (a *app) toResume(args []string, all bool) ([]task.Dir, error) {
 	return dirs, nil
 }
 
-func (a *app) resume(ctx context.Context, dir task.Dir, asJSON bool) error {
+// resumeAll resumes tasks side by side, and tells of them in their order.
+func (a *app) resumeAll(ctx context.Context, dirs []task.Dir, asJSON bool) error {
+	out := make([]resumed, len(dirs))
+	errs := abreast(len(dirs), func(i int) (err error) {
+		out[i], err = a.resume(ctx, dirs[i])
+		return err
+	})
+	for i := range dirs {
+		if errs[i] == nil {
+			errs[i] = a.tellResumed(out[i], asJSON)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *app) resume(ctx context.Context, dir task.Dir) (resumed, error) {
 	v, err := readTask(dir)
 	if err != nil {
-		return err
+		return resumed{}, err
 	}
+	r := resumed{ID: v.ID, shim: v.Shim, brain: v.Brain}
 	if err := over(v); err != nil {
-		return held(err)
+		return r, held(err)
 	}
-	r := resumed{ID: v.ID}
-	if v.Shim == 0 && v.Brain == 0 {
-		if r.Started, err = a.wake(dir); err != nil {
-			return err
-		}
-		if err := a.awaitBrain(ctx, dir); err != nil {
-			return fmt.Errorf("resume task %s: %w", v.ID, err)
-		}
+	if v.Shim != 0 || v.Brain != 0 {
+		return r, nil
 	}
+	if r.Started, err = a.wake(dir); err != nil {
+		return r, err
+	}
+	if err := a.awaitBrain(ctx, dir); err != nil {
+		return r, fmt.Errorf("resume task %s: %w", v.ID, err)
+	}
+	return r, nil
+}
+
+func (a *app) tellResumed(r resumed, asJSON bool) error {
 	switch {
 	case asJSON:
 		return a.json(r)
 	case r.Started:
 		return a.print("task %s goes on\n", r.ID)
 	}
-	return a.print("task %s is kept already: shim %d, brain %d\n", r.ID, v.Shim, v.Brain)
+	return a.print("task %s is kept already: shim %d, brain %d\n", r.ID, r.shim, r.brain)
 }
 
 // awaitBrain waits until a brain answers, or the task has ended.
