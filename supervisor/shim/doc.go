@@ -10,8 +10,9 @@
 // Absent on purpose: every decision. The shim knows no task file, no journal,
 // no order, no retry; it never starts a run by itself, and never signals one by
 // itself but for what remains of a session, and for a task that is to end while
-// no brain works or answers. It must not die, so it is one loop on one thread over one
-// epoll set and one deadline (loop.go), with nothing in it that could wait.
+// no brain works or answers. It must not die, so it is one loop on one thread
+// over one epoll set and one deadline (loop.go), with nothing in it that could
+// wait.
 //
 // # The protocol, version 1
 //
@@ -107,13 +108,18 @@
 // the last 2 KB of brain.log. The file shutdown: grace (seconds, a decimal
 // fraction), by, reason, wall.
 //
+// console is our stdout and stderr, if it is the task's file of that name; over
+// 16 MiB it becomes console.1. Logs and their directories are the run's user's,
+// 0640 and 0750.
+//
 // # The environment
 //
 // DEWAR_BRAIN_RETRY (delays before the next brain: 0,5s,60s), DEWAR_BRAIN_WORKED
 // (how long after a brain's hello brain-failing is removed: 10s),
 // DEWAR_SHUTDOWN_PATIENCE (30s), DEWAR_SHIM_SCAN=1 (do as if the kernel did not
 // list children) are for tests. XDG_RUNTIME_DIR is where an ordinary user's
-// notify sockets are. The brain gets all of it.
+// notify sockets are, if it can be; a run for which none can be made anywhere
+// starts without. The brain gets all of it.
 //
 // # A run, from spawn to reaping
 //
