@@ -20,10 +20,10 @@ func (a *app) find(prefix string) (task.Dir, error) {
 		return "", err
 	}
 	dir, err := observer.Find(root, prefix)
-	if err != nil {
+	if nobody := (*observer.NotFound)(nil); errors.As(err, &nobody) {
 		return "", misuse(err)
 	}
-	return dir, nil
+	return dir, err
 }
 
 // findAll finds each task; all that are unknown are said at once.
@@ -35,7 +35,7 @@ func (a *app) findAll(prefixes []string) ([]task.Dir, error) {
 		dirs, errs = append(dirs, dir), append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, misuse(err)
+		return nil, err
 	}
 	return dirs, nil
 }
