@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -35,7 +34,8 @@ func TestPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := b.measure(regexp.MustCompile(""))
+	wanted := func(work string) bool { return !racing || work != reopening }
+	report, err := b.measure(wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +47,9 @@ func TestPromises(t *testing.T) {
 		medians[row.Work][row.By] = row.Median
 	}
 	for work, rows := range promises {
+		if !wanted(work) {
+			continue
+		}
 		for by := range rows {
 			median, measured := medians[work][by]
 			if !measured {

@@ -56,7 +56,7 @@ func run(bin string, times int, quick bool, only, jsonFile, document string) (er
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(b.memory)) }()
 	}
-	report, err := b.measure(wanted)
+	report, err := b.measure(wanted.MatchString)
 	report.print(os.Stdout)
 	if jsonFile != "" {
 		err = errors.Join(err, report.write(jsonFile))
@@ -67,13 +67,13 @@ func run(bin string, times int, quick bool, only, jsonFile, document string) (er
 	return err
 }
 
-// measure does all work whose name matches. What fails does not keep the rest
+// measure does all work whose name is wanted. What fails does not keep the rest
 // from being measured.
-func (b *bench) measure(wanted *regexp.Regexp) (Report, error) {
+func (b *bench) measure(wanted func(work string) bool) (Report, error) {
 	report := Report{Host: host.Look(), Begun: time.Now().UTC()}
 	var failures []error
 	for _, work := range works {
-		if !wanted.MatchString(work.name) {
+		if !wanted(work.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", work.name)

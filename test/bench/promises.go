@@ -26,7 +26,7 @@ var promises = map[string]map[string]promise{
 		"shim, context switches in 10 s":  {zero: true},
 		"brain, context switches in 10 s": {most: 1},
 	},
-	"reopening a journal of 100,000 records":             {ours: {most: 300, thermo: "3500 for 10,000"}},
+	reopening: {ours: {most: 300, thermo: "3500 for 10,000"}},
 	"taking up 200 live processes after a crash of ours": {ours: {most: 250}},
 }
 
