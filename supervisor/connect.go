@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,9 @@ func insist(ctx context.Context, try func() (done bool, err error)) error {
 }
 
 // newShim buries what a dead shim has left and starts another, whose brain goes
-// on with recovery; to it, our runs are lost. A finished task needs none.
+// on with recovery; to it, our runs are lost. A finished task needs none. We
+// stay until that shim keeps a brain: should it die before, nobody else would
+// drive the task.
 func (b *brain) newShim(ctx context.Context) error {
 	if b.journal != nil && over(b.machine.Phase()) {
 		return nil
@@ -84,11 +87,53 @@ func (b *brain) newShim(ctx context.Context) error {
 	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
 		return err
 	}
-	b.log("no shim lives: what it left is buried, another one is started")
-	b.point("before starting a shim")
-	defer b.point("after starting a shim")
-	return client.StartShim(b.Dir, b.ShimBinary, b.BrainBinary)
+	const most = 5
+	for n := 1; ; n++ {
+		b.log("no shim lives: what it left is buried, another one is started")
+		b.point("before starting a shim")
+		err := client.StartShim(b.Dir, b.ShimBinary, b.BrainBinary)
+		b.point("after starting a shim")
+		if err != nil {
+			return err
+		}
+		kept, err := b.handOver(ctx)
+		switch {
+		case kept || ctx.Err() != nil:
+			return err
+		case n == most:
+			return fmt.Errorf("start a shim %d times: %w", n, cmp.Or(err, errNoBrainYet))
+		}
+	}
 }
+
+// handOver waits until the shim that was just started keeps a brain; false if
+// it has died before.
+func (b *brain) handOver(ctx context.Context) (kept bool, err error) {
+	seen := false
+	err = insist(ctx, func() (bool, error) {
+		conn, g, err := client.Dial(b.Dir)
+		if err == nil {
+			seen, kept = true, g.BrainPid != 0
+			if err := conn.Close(); err != nil {
+				return kept, err
+			}
+			return kept, errNoBrainYet
+		}
+		pid, holderErr := shim.Holder(b.Dir.ShimLock())
+		if seen && holderErr == nil && pid == 0 {
+			return true, nil
+		}
+		seen = seen || pid != 0
+		return false, errors.Join(err, holderErr)
+	})
+	if kept {
+		return true, nil
+	}
+	return false, err
+}
+
+// errNoBrainYet says that the new shim has not started its brain.
+var errNoBrainYet = errors.New("the shim that was started keeps no brain")
 
 // unburied are the statuses of all runs of which something may live: those that
 // the machine names, or in quarantine all that there are.
