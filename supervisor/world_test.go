@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,11 +101,9 @@ func (w *world) start() {
 }
 
 func (w *world) clean() {
-	for range 3 { // either could just be starting the other
-		for _, lock := range []string{w.dir.ShimLock(), w.dir.Lock()} {
-			if pid, err := shim.Holder(lock); err == nil && pid != 0 {
-				w.kill(pid)
-			}
+	for keepers := w.keepers(); len(keepers) > 0; keepers = w.keepers() { // either could just be starting the other
+		for _, pid := range keepers {
+			w.kill(pid)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -131,6 +130,26 @@ func (w *world) clean() {
 			w.Logf("%s", machine.Encode(e.Seq, e.At, e.Record))
 		}
 	}
+}
+
+// keepers are the shims and brains of the task, by the argument that names its
+// directory: those that have no lock yet too.
+func (w *world) keepers() []int {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		w.Fatal(err)
+	}
+	var pids []int
+	for _, file := range files {
+		args, err := os.ReadFile(file)
+		if err != nil || !slices.Contains(strings.Split(string(args), "\x00"), string(w.dir)) {
+			continue // somebody else's, or gone, or dead and not reaped: that has no arguments
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // kill kills a process and waits until it is dead.
