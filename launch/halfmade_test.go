@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // plant makes a directory in root that is an hour old and holds some files.
@@ -95,9 +97,7 @@ func keeps(t *testing.T, root, name string) {
 }
 
 func TestHalfMadeOfAnother(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give a directory to another user")
-	}
+	needs.Root(t)
 	root := t.TempDir()
 	plant(t, root, "dead+abcdef", "task.json")
 	if err := os.Chown(filepath.Join(root, "dead+abcdef"), 65534, 65534); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // user of a test's sandbox: somebody else if we may, else ourselves.
@@ -82,9 +83,7 @@ func TestMakeFinishesWhatWasBegun(t *testing.T) {
 }
 
 func TestMakeTouchesNothingInAUsersSandbox(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs: root: somebody else's sandbox")
-	}
+	needs.Root(t)
 	dir, u := task.Dir(t.TempDir()), owner(t)
 	if err := Make(dir, u, false); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@
 //	is outstanding ─ hello ─ loop
 //
 //	no shim lives    what runs have left is buried, a new shim is started, and
-//	                 this brain ends: the new shim starts the next one
+//	                 this brain ends when that shim keeps the next one
 //	a run the shim   its status is final: judged by that. It has no status: it was
 //	does not know    never begun. Else: buried, and LOST
 //	a run the        the journal has lost its end: what lives of the run is

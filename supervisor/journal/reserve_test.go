@@ -12,15 +12,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // onSmallDisks runs f on small file systems of its own, 8 MB each, with
 // journals in dir. f's goroutine is bound to a mount namespace, so everything
 // is gone with it.
 func onSmallDisks(t *testing.T, f func(t *testing.T, dir string)) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs: root")
-	}
+	needs.Root(t)
 	for _, kind := range []string{"tmpfs", "ext4"} {
 		t.Run(kind, func(t *testing.T) {
 			runtime.LockOSThread() // and never unlocked: the thread ends with the test

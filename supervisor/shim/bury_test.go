@@ -2,7 +2,6 @@ package shim_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -10,14 +9,13 @@ import (
 
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // TestBuryWhatIsAnotherUsers: a process of a recorded session has become root.
 // All the others die, and the error names it for as long as it lives.
 func TestBuryWhatIsAnotherUsers(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs: root, to be another user")
-	}
+	needs.Root(t)
 	const user = 65533
 	r := &rig{t: t, dir: newDir(t)}
 	live := func(uid uint32, env ...string) *exec.Cmd {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 func rotate(size int64, backups int) func(*shim.Spec) {
@@ -303,9 +304,7 @@ func TestPlantedDirectories(t *testing.T) {
 
 // TestLogsAreNotForEverybody: a task may have several users.
 func TestLogsAreNotForEverybody(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs: root, to be another user")
-	}
+	needs.Root(t)
 	const uid, gid = 65533, 65532
 	for _, mode := range []string{"standard", "rotate"} {
 		r := start(t)

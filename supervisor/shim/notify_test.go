@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/test/needs"
 )
 
 // talker lets a run of the task call ./say, and gives it a notify socket.
@@ -94,9 +95,7 @@ func withScript(script string) option {
 
 // TestNoNotifySocket: where none can be made, the run starts without.
 func TestNoNotifySocket(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs: root, for a read-only /tmp")
-	}
+	needs.Root(t)
 	dir := newDir(t)
 	occupy(t, string(dir))
 	r := startIn(t, dir, withScript("mount --bind /tmp /tmp; mount --bind "+string(dir)+" "+string(dir)+
