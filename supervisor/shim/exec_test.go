@@ -117,7 +117,7 @@ func TestWhatAProcessSees(t *testing.T) {
 	id := r.spawn("p", `
 		echo "stdin $(readlink /proc/$$/fd/0)"
 		for f in /proc/$$/fd/*; do echo "fd ${f##*/}"; done
-		grep -E '^(Sig(Blk|Ign|Cgt)|NoNewPrivs):' /proc/$$/status
+		while read -r line; do case $line in Sig[BI]*|NoNewPrivs:*) echo "$line";; esac; done < /proc/$$/status
 		echo "umask $(umask)"; echo "cwd $(pwd)"; echo "files $(ulimit -n)"
 		tr '\0' '\n' < /proc/$$/environ | sed 's/^/env /'
 		cut -d' ' -f1,5,6 < /proc/$$/stat`,

@@ -23,7 +23,7 @@ import (
 
 // The test binary is the shim, and its exec step, when it is called so.
 func init() {
-	if os.Args[0] == "dewar-shim" {
+	if os.Args[0] == "dewar-shim" || filepath.Base(os.Args[0]) == headless {
 		runtime.LockOSThread()
 	}
 }
@@ -32,9 +32,12 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == "dewar-shim" {
 		os.Exit(shim.Main(os.Args, os.Environ()))
 	}
-	if filepath.Base(os.Args[0]) == "say" {
+	switch filepath.Base(os.Args[0]) {
+	case "say":
 		say(os.Args[1:])
 		return
+	case headless:
+		loseFirstThread()
 	}
 	code := m.Run()
 	if built.path != "" {
@@ -393,4 +396,16 @@ func prlimit(t *testing.T, pid, what int, soft uint64) uint64 {
 		t.Fatal(err)
 	}
 	return old.Cur
+}
+
+// link puts the test binary into the sandbox under a name that TestMain knows.
+func (r *rig) link(name string) {
+	r.t.Helper()
+	exe, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(exe, filepath.Join(r.dir.Sandbox(), name))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
 }

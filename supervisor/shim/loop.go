@@ -28,6 +28,7 @@ type shim struct {
 	runs     map[string]*run // by directory: known ones
 	mains    map[int]*run    // by pid: those whose main process is not reaped
 	orphans  map[int]orphan  // by pid: children that we did not fork
+	fading   int             // orphans that are exiting, and may be any run's
 	sweeping []*run          // whose main process has exited, whose session may not be empty
 	leaving  []*run          // ended ones with descendants that live on
 	held     int             // zombies that we keep

@@ -15,9 +15,13 @@ type Stat struct {
 	Ppid    int
 	Pgid    int
 	Sid     int
+	Exiting bool // it has begun to, or its first thread has
 	Threads int
 	Start   uint64 // clock ticks since boot
 }
+
+// pfExiting is the kernel's PF_EXITING, in the field flags.
+const pfExiting = 4
 
 // ParseStat reads the contents of /proc/<pid>/stat. The command's name, which
 // may hold anything, ends at the last parenthesis.
@@ -38,7 +42,7 @@ func ParseStat(b []byte) (Stat, error) {
 		}
 		var n uint64
 		switch field {
-		case 4, 5, 6, 20, 22:
+		case 4, 5, 6, 9, 20, 22:
 			n, ok = decimal(rest[:next])
 		}
 		switch field {
@@ -48,6 +52,8 @@ func ParseStat(b []byte) (Stat, error) {
 			s.Pgid = int(n)
 		case 6:
 			s.Sid = int(n)
+		case 9:
+			s.Exiting = n&pfExiting != 0
 		case 20:
 			s.Threads = int(n)
 		case 22:
@@ -132,6 +138,14 @@ func procPath(buf []byte, pid int, name string) []byte {
 	buf = append(buf, '/')
 	buf = append(buf, name...)
 	return append(buf, 0)
+}
+
+// threadPath builds "/proc/<pid>/task/<tid><name>" in buf; the name brings its
+// slash and its NUL.
+func threadPath(buf []byte, pid, tid int, name string) []byte {
+	buf = procPath(buf, pid, "task/")
+	buf = appendDecimal(buf[:len(buf)-1], tid)
+	return append(buf, name...)
 }
 
 // readProc reads at most len(buf) bytes of /proc/<pid>/<name>.

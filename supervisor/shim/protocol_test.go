@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -329,13 +328,7 @@ func say(words []string) {
 // TestNotify: READY=1 on the run's own socket.
 func TestNotify(t *testing.T) {
 	r := start(t)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(exe, filepath.Join(r.dir.Sandbox(), "say")); err != nil {
-		t.Fatal(err)
-	}
+	r.link("say")
 	notify := func(s *shim.Spec) { s.Notify = true; s.Env = append(s.Env, "NOTIFY_SOCKET=/the/wrong/one") }
 	id := r.spawn("late", "./say STATUS=x READY=1 Y=z; sleep 1000", notify)
 	r.hear(shim.BellReady, id)

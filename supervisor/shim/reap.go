@@ -107,6 +107,9 @@ func (s *shim) exited(w waitInfo) *run {
 			if o.run != nil {
 				o.run.orphans--
 			}
+			if o.fading {
+				s.fading--
+			}
 		}
 	}
 	return r

@@ -7,8 +7,9 @@ import (
 // orphan is a child that we did not fork: a descendant of a run whose parent
 // has died. We are the subreaper, so everything of the task is below us.
 type orphan struct {
-	start uint64
-	run   *run // nil: only the task is known
+	start  uint64
+	run    *run // nil: only the task is known
+	fading bool // it was found while it was exiting, and can no longer be asked whose it is
 }
 
 // graceOfSession is what remains of a session after TERM when its main process
@@ -28,25 +29,30 @@ func (s *shim) adopt() {
 		if err != nil || st.Dead() {
 			continue
 		}
-		r := s.ownerOf(&st)
+		r, fading := s.ownerOf(&st)
 		if r != nil {
 			r.orphans++
 		}
-		s.orphans[pid] = orphan{st.Start, r}
+		if fading {
+			s.fading++
+		}
+		s.orphans[pid] = orphan{st.Start, r, fading}
 	}
 }
 
 // ownerOf finds the run of an orphan: by its session, or by the environment
-// that the run's main process was given.
-func (s *shim) ownerOf(st *Stat) *run {
+// that the run's main process was given. One that is exiting has none to show,
+// and still holds its files and ports: it may be any run's until it is gone.
+func (s *shim) ownerOf(st *Stat) (r *run, fading bool) {
 	if r := s.mains[st.Sid]; r != nil {
-		return r
+		return r, false
 	}
 	var space [512]byte
-	if dir := runOfEnviron(st.Pid, space[:0], s.specBuf[:]); dir != nil {
-		return s.runs[string(dir)]
+	dir, state := runOfEnviron(st.Pid, space[:0], s.specBuf[:])
+	if dir == nil {
+		return nil, state == envGone
 	}
-	return nil
+	return s.runs[string(dir)], false
 }
 
 // sweep looks at the session of a run whose main process has exited: empty, and
@@ -148,7 +154,7 @@ func (s *shim) lookAgain() {
 	s.sweepFrom(0)
 	for i := 0; i < len(s.leaving); {
 		r := s.leaving[i]
-		if r.orphans == 0 {
+		if r.orphans+s.fading == 0 {
 			s.emptied(r)
 			continue
 		}
@@ -176,9 +182,9 @@ func (s *shim) emptied(r *run) {
 }
 
 // countStrays counts the descendants of a run that live in sessions of their
-// own.
+// own, and those that may be.
 func (s *shim) countStrays(r *run) int {
-	n := 0
+	n := s.fading
 	for pid, o := range s.orphans {
 		if o.run == r {
 			s.tree.walk(pid, func(*Stat) { n++ })

@@ -167,6 +167,46 @@ func TestStrays(t *testing.T) {
 	})
 }
 
+// headless is the name under which the test binary loses its first thread.
+const headless = "headless"
+
+// loseFirstThread leaves a process whose first thread has exited while others
+// run: to the kernel's files it looks like a zombie, without an environment.
+func loseFirstThread() {
+	go func() {
+		for pid := os.Getpid(); ; time.Sleep(time.Millisecond) {
+			if s, err := shim.ReadStat(pid); err == nil && s.State == 'Z' {
+				break
+			}
+		}
+		os.WriteFile(headless+".new", []byte(strconv.Itoa(os.Getpid())), 0o644)
+		os.Rename(headless+".new", headless+".pid")
+		time.Sleep(time.Hour)
+	}()
+	syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
+}
+
+// TestHeadlessStray: one whose first thread has exited is still the run's.
+func TestHeadlessStray(t *testing.T) {
+	r := start(t)
+	r.link(headless)
+	id := r.spawn("p", "setsid ./headless & while [ ! -e headless.pid ]; do sleep 0.01; done; exit 0")
+	if s := r.ended(id); s.Left != 1 {
+		t.Fatalf("status %+v", s)
+	}
+	pid := r.pidIn(headless + ".pid")
+	if s, err := shim.ReadStat(pid); err != nil || s.State != 'Z' || !s.Exiting || s.Dead() {
+		t.Fatalf("%+v, %v: not what the test is about", s, err)
+	}
+	if err := r.conn.Kill(id); err != nil {
+		t.Fatal(err)
+	}
+	r.hear(shim.BellEmptied, id)
+	if alive(pid) {
+		t.Error("it lives")
+	}
+}
+
 // TestStrayEndsByItself.
 func TestStrayEndsByItself(t *testing.T) {
 	r := start(t)

@@ -119,7 +119,5 @@ func (t *tree) threads(pid int) {
 }
 
 func childrenPath(buf []byte, pid, tid int) []byte {
-	buf = procPath(buf, pid, "task/")
-	buf = appendDecimal(buf[:len(buf)-1], tid)
-	return append(buf, "/children\x00"...)
+	return threadPath(buf, pid, tid, "/children\x00")
 }
