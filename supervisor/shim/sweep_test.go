@@ -136,7 +136,7 @@ func processes(t testing.TB) []shim.Stat {
 func TestStrays(t *testing.T) {
 	bothWays(t, func(t *testing.T, opts ...option) {
 		r := start(t, opts...)
-		id := r.spawn("p", "setsid sh -c 'sleep 1000 & echo $$ > stray.new; mv stray.new stray; wait' & while [ ! -e stray ]; do sleep 0.01; done; exit 0")
+		id := r.spawn("p", "setsid sh -c 'sleep 1000 & echo $$ > stray; wait' & while [ ! -s stray ]; do sleep 0.01; done; exit 0")
 		s := r.ended(id)
 		if s.Left != 2 || s.Exit != 0 {
 			t.Fatalf("status %+v", s)
