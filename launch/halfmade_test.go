@@ -1,12 +1,14 @@
 package launch
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/test/needs"
 )
 
@@ -58,6 +60,7 @@ func TestHalfMade(t *testing.T) {
 func TestHalfMadeIsDewars(t *testing.T) {
 	for _, test := range []struct{ name, holds string }{
 		{"lost+found", ""},      // five letters
+		{"abcdef", ""},          // six, and no mark
 		{"c++-projects", ""},    // a dash
 		{"g++abcdef", ""},       // no task's id before the mark
 		{"+abcdef", ""},         // no id at all
@@ -67,6 +70,7 @@ func TestHalfMadeIsDewars(t *testing.T) {
 		{"long+abcdefg", ""},    //
 		{"photos+abcdef", "me"}, // somebody's
 		{"wishes+abcdef", "shutdown+x"},
+		{"notes+abcdef", "notes+bcdefg"}, // a half-written wish is called shutdown
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -94,6 +98,30 @@ func keeps(t *testing.T, root, name string) {
 		t.Errorf("%s was removed", name)
 	}
 	only(t, root, name)
+}
+
+// A link is not followed: what is behind it stays, and gets no lock.
+func TestHalfMadeIsNoLink(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	plant(t, outside, "dead", "task.json")
+	if err := os.Symlink(filepath.Join(outside, "dead"), filepath.Join(root, "dead+abcdef")); err != nil {
+		t.Fatal(err)
+	}
+	keeps(t, root, "dead+abcdef")
+	only(t, filepath.Join(outside, "dead"), "task.json")
+}
+
+// Somebody may have begun to work there since the list was made.
+func TestHalfMadeAndHeldStays(t *testing.T) {
+	root := t.TempDir()
+	plant(t, root, "dead+abcdef", "task.json")
+	release := holdElsewhere(t, filepath.Join(root, "dead+abcdef", "lock"))
+	defer release() // how it ends does not matter
+	var held *shim.HeldError
+	if err := RemoveHalfMade(root, "dead+abcdef"); !errors.As(err, &held) {
+		t.Errorf("RemoveHalfMade says %v", err)
+	}
+	only(t, filepath.Join(root, "dead+abcdef"), "lock", "task.json")
 }
 
 func TestHalfMadeOfAnother(t *testing.T) {

@@ -28,8 +28,11 @@ func TestChoose(t *testing.T) {
 		{"age to the instant", Limits{Age: 4 * 24 * time.Hour}, "e"},
 		{"count", Limits{Count: 2}, "e d c"},
 		{"size; a small older one would fit", Limits{Size: 35}, "e d c"},
+		{"size to the byte", Limits{Size: 30}, "e d c"},
 		{"size of none", Limits{Size: 5}, "e d c b a"},
 		{"all", Limits{Age: 10 * 24 * time.Hour, Count: 3, Size: 29}, "e d c b"},
+		{"all, the count first", Limits{Age: 10 * 24 * time.Hour, Count: 1, Size: 30}, "e d c b"},
+		{"all, the age first", Limits{Age: 36 * time.Hour, Count: 3, Size: 30}, "e d c b"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var ids []string
