@@ -12,6 +12,11 @@ var (
 	StopTos      = []StopTo{StopGroup, StopMain}
 	Destinations = []Destination{ToFile, ToConsole, ToBoth, ToNone}
 	LogModes     = []LogMode{LogStandard, LogRotate}
+	OOMs         = []OOM{OOMProcess, OOMGroup, OOMTask}
+	DiskActions  = []DiskAction{DiskFail, DiskWarn}
+	Scopes       = []Scope{Host, Private}
+	Networks     = []Network{NetworkHost, NetworkNone}
+	Seccomps     = []Seccomp{SeccompDefault, SeccompNone}
 )
 
 // CheckChoice says that a value is not one of those that are allowed, and

@@ -12,6 +12,8 @@ func DefaultTask() Task {
 		MaxFailures:      1,
 		FinalizationWait: Duration(30 * time.Second),
 		NoNewPrivs:       true,
+		OOM:              OOMProcess,
+		DiskAction:       DiskFail,
 	}
 }
 
@@ -38,13 +40,16 @@ func DefaultLogger() Logger {
 }
 
 // FillIn sets those fields that are empty and whose default is another field:
-// the task's name, the condition of an edge, the reset of a backoff.
+// the task's name, the condition of an edge, the reset of a backoff, a hard
+// quota of as many CPUs as cpu says.
 func (t *Task) FillIn() {
+	t.Resources.fillIn()
 	if t.Name == "" && len(t.Processes) > 0 {
 		t.Name = t.Processes[0].Name
 	}
 	for i := range t.Processes {
 		p := &t.Processes[i]
+		p.Resources.fillIn()
 		if p.Backoff != nil && p.Backoff.Reset == 0 {
 			p.Backoff.Reset = p.Backoff.Max
 		}

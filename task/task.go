@@ -6,13 +6,16 @@ type Task struct {
 	Name             string       `json:"name"`
 	Processes        []Process    `json:"processes"`
 	Constraints      []Constraint `json:"constraints,omitempty"`
-	Resources        *Resources   `json:"resources,omitempty"`
-	MaxFailures      int          `json:"max_failures"`      // failed processes that fail the task; 0: never by count
-	MaxConcurrency   int          `json:"max_concurrency"`   // running processes of the current plan; 0: unlimited
-	FinalizationWait Duration     `json:"finalization_wait"` // the one budget for CLEANING and FINALIZING
+	Resources        *Resources   `json:"resources,omitempty"` // as written; Limits has the defaults
+	MaxFailures      int          `json:"max_failures"`        // failed processes that fail the task; 0: never by count
+	MaxConcurrency   int          `json:"max_concurrency"`     // running processes of the current plan; 0: unlimited
+	FinalizationWait Duration     `json:"finalization_wait"`   // the one budget for CLEANING and FINALIZING
 	NoNewPrivs       bool         `json:"no_new_privs"`
-	Isolation        string       `json:"isolation,omitempty"`
-	User             string       `json:"user,omitempty"` // empty: whoever starts the task
+	Isolation        *Isolation   `json:"isolation,omitempty"` // nil: no walls, only groups
+	User             string       `json:"user,omitempty"`      // empty: whoever starts the task
+	OOM              OOM          `json:"oom"`
+	DiskAction       DiskAction   `json:"disk_action"`
+	Attributes
 }
 
 // Process is one node of a task's graph. It may run many times; each time is
@@ -37,6 +40,7 @@ type Process struct {
 	StopTo       StopTo            `json:"stop_to"`
 	StopTimeout  Duration          `json:"stop_timeout"`
 	Leave        bool              `json:"leave,omitempty"` // daemons that a run leaves behind may outlive the run (never the task)
+	Attributes
 }
 
 // Constraint orders processes: each starts after its predecessor's SUCCESS.
@@ -73,14 +77,6 @@ const (
 type Backoff struct {
 	Max   Duration `json:"max"`   // the floor grows no further
 	Reset Duration `json:"reset"` // a run that lasted this long sets it back to min_duration
-}
-
-// Resources of a task or of one process inside it. Sizes are bytes.
-type Resources struct {
-	CPU  float64 `json:"cpu,omitempty"`
-	RAM  Size    `json:"ram,omitempty"`
-	Disk Size    `json:"disk,omitempty"`
-	GPU  int     `json:"gpu,omitempty"`
 }
 
 // Logger says where a process' stdout and stderr go.

@@ -50,9 +50,6 @@ func (v *validation) task() {
 	v.count(Path{"max_concurrency"}, v.MaxConcurrency, "0 means that any number of processes may run at once")
 	v.span(Path{"finalization_wait"}, v.FinalizationWait)
 	v.resources(Path{"resources"}, v.Resources)
-	if v.Isolation != "" {
-		v.add(Path{"isolation"}, "isolation is not supported yet: remove it")
-	}
 }
 
 func (v *validation) count(path Path, n int, zero string) {
