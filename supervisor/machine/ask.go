@@ -8,7 +8,7 @@ import (
 )
 
 // Ask answers a person's request: a KillAsked, RestartAsked, StopAsked,
-// StartAsked or SignalAsked (whose Run is filled in). The error is a sentence
+// StartAsked, ResizeAsked, PauseAsked, UnpauseAsked or SignalAsked (whose Run is filled in). The error is a sentence
 // for that person.
 func (m *Machine) Ask(r Record) (Decision, error) {
 	switch asked := r.(type) {
@@ -18,9 +18,14 @@ func (m *Machine) Ask(r Record) (Decision, error) {
 		if m.Phase() == "" || m.terminal() {
 			return Decision{}, m.notActive()
 		}
+	case ResizeAsked, PauseAsked, UnpauseAsked:
+		return m.askSandbox(r)
 	case RestartAsked, StopAsked, StartAsked:
 		if m.Phase() != Active {
 			return Decision{}, m.notActive()
+		}
+		if m.Pause != nil {
+			return Decision{}, errors.New("the task is paused by " + m.Pause.By + "; unpause it first")
 		}
 		if err := m.legalRequest(r); err != nil {
 			return Decision{}, err

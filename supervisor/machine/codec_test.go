@@ -21,6 +21,7 @@ func examples() []Record {
 		Exit: num(0), Signal: 9, Core: true, Reason: "r", Rusage: Rusage{1, 2, 3}, Tail: "a\nb", Left: 2,
 		Stop: &Stopped{CauseKill, "TERM", 12, Instant{1, 1}}, Kill: CauseTimeout, Signals: []Sent{{"HUP", 3}},
 		LeftStop: &Stopped{CauseCleanup, "INT", 13, Instant{2, 2}}, LeftKill: CauseNextRun,
+		OOM: &OOM{LevelProcess, 1, 2, 3}, Stood: 5,
 	}
 	procs := []SnapshotProcess{{
 		Name: "web ✓", Runs: 4, Failures: 1, Over: OverFailed, HeldBy: "me", Again: true, Floor: 5, Delay: 6, Started: true, OldBoot: true,
@@ -34,7 +35,13 @@ func examples() []Record {
 		Ready{id},
 		Stopping{RunID: id, Cause: CauseNotReady, Signal: "TERM", By: 77},
 		Killing{RunID: id, Cause: CauseTimeout},
-		Ended{RunID: id, State: RunFailed, Exit: num(0), Signal: 9, Core: true, Reason: `exec "x": no`, At: Instant{1, -2}, Rusage: Rusage{1, 2, 3}, Tail: "a\n\tb\r\x01\\", Left: 2},
+		Ended{RunID: id, State: RunFailed, Exit: num(0), Signal: 9, Core: true, Reason: `exec "x": no`, At: Instant{1, -2}, Rusage: Rusage{1, 2, 3}, Tail: "a\n\tb\r\x01\\", Left: 2, OOM: &OOM{LevelTask, 1, 2, 3}},
+		Ended{RunID: id, State: RunFailed, Signal: 9, OOM: &OOM{Limit: LevelMachine, Kills: 1}},
+		ResizeAsked{Process: "web", Limits: task.Resources{CPU: 1.5, RAM: 7}, By: "me"},
+		PauseAsked{"me"},
+		UnpauseAsked{"me"},
+		OverDisk{1, 2},
+		Unkillable{[]Undead{{1, "dd", "D", "io_schedule"}}},
 		Ended{RunID: id, State: RunSuccess},
 		Emptied{id},
 		KillAsked{Grace: 61e9, Lose: true, By: "uid 0", Reason: "x"},
@@ -53,6 +60,8 @@ func examples() []Record {
 			ID: "i", Name: "n", Records: 9, Stage: Active, Since: Instant{1, 1}, Created: Instant{2, 2},
 			Brain: &Brain{TakenUp{1, "v", "b"}, Instant{3, 3}}, Kill: &AskedKill{KillAsked{Grace: 1, By: "x"}, Instant{4, 4}},
 			Budget: 5, Result: Lost, Reason: "r", Clearing: true, Cleared: true, Swept: true,
+			Pause: &AskedPause{PauseAsked{"me"}, Instant{5, 5}}, Resized: map[string]task.Resources{"": {RAM: 1}},
+			Disk: &OverDisk{1, 2}, Starved: &id, Undead: []Undead{{1, "dd", "D", "x"}},
 		}},
 		SnapshotRest{procs},
 		Unknown{"frozen"},
@@ -94,7 +103,7 @@ func TestCodecBothReaders(t *testing.T) {
 		}
 		quick, ok := decodeOurs(payload)
 		if !ok {
-			if s := string(payload); !strings.Contains(s, `\u00`) && !strings.Contains(s, "snapshot") && !strings.Contains(s, "RTMIN") && !strings.Contains(s, "frozen") {
+			if s := string(payload); !strings.Contains(s, `\u00`) && !strings.Contains(s, "snapshot") && !strings.Contains(s, "resize") && !strings.Contains(s, "unkillable") && !strings.Contains(s, "RTMIN") && !strings.Contains(s, "frozen") {
 				t.Errorf("%s is not read quickly", payload)
 			}
 			continue

@@ -133,7 +133,7 @@ func (m *Machine) waking(d []Decision, now int64) []Decision {
 			switch {
 			case run.Stop != nil && run.Stop.By <= now:
 				d = append(d, kill(p.id(run), CauseTimeout))
-			case run.Stop == nil && !m.stops.has(i) && m.unready(p, run) && later(run.Started.Boot, p.def.ReadyTimeout) <= now:
+			case run.Stop == nil && !m.stops.has(i) && m.unready(p, run) && p.readyBy(run) <= now:
 				d = append(d, m.stop(p, run, CauseNotReady, now))
 			}
 		}
@@ -184,7 +184,7 @@ func (m *Machine) starting(d []Decision, pl *plan, now int64) []Decision {
 // room is how many runs the plan may start now.
 func (m *Machine) room(pl *plan) int {
 	switch {
-	case m.full:
+	case m.full || m.Pause != nil:
 		return 0
 	case m.task.MaxConcurrency <= 0:
 		return math.MaxInt

@@ -21,6 +21,7 @@ type Exit struct {
 	Rusage    Rusage
 	Tail      string
 	Left      int
+	OOM       *OOM
 }
 
 const killNumber = 9
@@ -30,7 +31,7 @@ const killNumber = 9
 func (m *Machine) Judge(now Instant, e Exit) Ended {
 	r := Ended{
 		RunID: e.RunID, Exit: clone(e.Exit), Signal: e.Signal, Core: e.Core,
-		At: e.At, Rusage: e.Rusage, Left: max(0, e.Left),
+		At: e.At, Rusage: e.Rusage, Left: max(0, e.Left), OOM: clone(e.OOM),
 	}
 	if r.At == (Instant{}) {
 		r.At = now
@@ -91,7 +92,10 @@ func (m *Machine) end(p *process, run *Run, r Ended) {
 		p.started = true // even if nobody saw it run
 	}
 	run.Exit, run.Signal, run.Core, run.Reason = clone(r.Exit), r.Signal, r.Core, r.Reason
-	run.Rusage, run.Tail = r.Rusage, r.Tail
+	run.Rusage, run.Tail, run.OOM = r.Rusage, r.Tail, clone(r.OOM)
+	if r.OOM != nil && r.State == RunFailed {
+		m.Starved = &task.RunID{Process: p.def.Name, Run: run.Run}
+	}
 	p.keepTail(run)
 	p.pace(run)
 	p.floor = max(0, later(run.Ended.Boot, p.delay))

@@ -54,6 +54,7 @@ func (r *Ended) fields(w *wire) {
 	w.rusage("rusage", &r.Rusage)
 	w.optString("tail", &r.Tail)
 	w.optInt("left", &r.Left)
+	w.optOOM("oom", &r.OOM)
 }
 
 func (w *wire) rusage(name string, v *Rusage) {

@@ -39,6 +39,8 @@ func (m *Machine) fold(at Instant, r Record) {
 		m.enter(r.State)
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		m.foldRequest(r)
+	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Unkillable:
+		m.foldSandbox(r)
 	default:
 		m.foldRun(r)
 	}
@@ -53,6 +55,7 @@ func (m *Machine) enter(s TaskState) {
 // takeUp notes a brain. In another boot nothing of the earlier one lives, and
 // all its times are past.
 func (m *Machine) takeUp(r TakenUp) {
+	m.Undead = nil // whoever takes the task up finds out anew
 	reboot := m.Brain != nil && m.Brain.BootID != r.BootID
 	m.Brain = &Brain{TakenUp: r, At: m.at}
 	if !reboot {
@@ -80,6 +83,7 @@ func (m *Machine) takeUp(r TakenUp) {
 // askKill sets the budget, or shortens it. The first kill decides how the task
 // ends, and no kill does so once that is decided.
 func (m *Machine) askKill(r KillAsked) {
+	m.unpause()
 	if m.Kill == nil {
 		m.Kill = &AskedKill{KillAsked: r, At: m.at}
 	}
@@ -90,6 +94,7 @@ func (m *Machine) askKill(r KillAsked) {
 }
 
 func (m *Machine) clean(r Cleaning) {
+	m.unpause()
 	m.Result, m.Reason, m.Budget = r.Result, r.Reason, max(past, r.By)
 	for i := range m.procs {
 		m.procs[i].again = false
@@ -101,6 +106,7 @@ func (m *Machine) clean(r Cleaning) {
 func (m *Machine) clear() {
 	m.Clearing, m.Cleared = false, true
 	m.Swept = true
+	m.Undead = nil
 	for i := range m.procs {
 		p := &m.procs[i]
 		for len(p.strays) > 0 {

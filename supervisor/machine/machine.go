@@ -41,6 +41,12 @@ type head struct {
 	Clearing bool       `json:"clearing,omitempty"` // a Clearing is not answered yet
 	Cleared  bool       `json:"cleared,omitempty"`  // a Cleared follows the last start
 	Swept    bool       `json:"swept,omitempty"`    // a Cleared came after the ordinary plan: the final plan may run
+
+	Pause   *AskedPause               `json:"pause,omitempty"`
+	Resized map[string]task.Resources `json:"resized,omitempty"` // what people have changed, by process; "": the task's. Replaced, never changed
+	Disk    *OverDisk                 `json:"disk,omitempty"`    // the last one
+	Starved *task.RunID               `json:"starved,omitempty"` // the last run that failed for want of memory
+	Undead  []Undead                  `json:"undead,omitempty"`  // they were killed and live
 }
 
 // past is a boot time that has passed, whenever one asks.

@@ -98,7 +98,7 @@ func (m *Machine) wake(p *process, run *Run) int64 {
 		if run.Stop != nil {
 			by(run.Stop.By)
 		} else if m.unready(p, run) {
-			by(later(run.Started.Boot, p.def.ReadyTimeout))
+			by(p.readyBy(run))
 		}
 	}
 	for _, left := range p.strays {
@@ -111,7 +111,7 @@ func (m *Machine) wake(p *process, run *Run) int64 {
 
 // unready says that somebody waits for the run to be ready, but not for ever.
 func (m *Machine) unready(p *process, run *Run) bool {
-	return p.awaited && m.current(p) && p.def.ReadyTimeout > 0 &&
+	return p.awaited && m.Pause == nil && m.current(p) && p.def.ReadyTimeout > 0 &&
 		run.State == Running && run.Ready == (Instant{})
 }
 

@@ -138,7 +138,7 @@ func (r *Run) asked(number int) bool {
 func (r *Run) clone() Run {
 	c := *r
 	c.Signals = slices.Clone(r.Signals)
-	c.Exit, c.Stop, c.LeftStop = clone(r.Exit), clone(r.Stop), clone(r.LeftStop)
+	c.Exit, c.Stop, c.LeftStop, c.OOM = clone(r.Exit), clone(r.Stop), clone(r.LeftStop), clone(r.OOM)
 	return c
 }
 

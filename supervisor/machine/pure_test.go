@@ -15,7 +15,7 @@ import (
 // file or a process, and it starts no goroutine.
 func TestPure(t *testing.T) {
 	allowed := []string{
-		"bytes", "encoding/json", "errors", "fmt", "math", "math/bits", "slices", "strconv", "strings", "unicode/utf8",
+		"bytes", "encoding/json", "errors", "fmt", "maps", "math", "math/bits", "slices", "strconv", "strings", "unicode/utf8",
 		"time", // for time.Duration; see below
 		"github.com/dewarhq/dewar/task",
 	}

@@ -21,6 +21,10 @@ func (m *Machine) over(now int64) (Cleaning, bool) {
 		return Cleaning{Lost, "given up as lost " + m.Kill.asked(), m.Budget}, true
 	case m.Kill != nil:
 		return Cleaning{Killed, "killed " + m.Kill.asked(), m.Budget}, true
+	case m.overDisk() != "":
+		return Cleaning{Failed, m.overDisk(), budget}, true
+	case m.oomOfTask() != "":
+		return Cleaning{Failed, m.oomOfTask(), budget}, true
 	case most > 0 && pl.failed >= most:
 		return Cleaning{Failed, m.failedReason(), budget}, true
 	case pl.complete():
@@ -185,6 +189,9 @@ func (r *Run) how() string {
 	}
 	if r.Reason != "" {
 		s += ": " + r.Reason
+	}
+	if r.OOM != nil {
+		s += ": " + r.OOM.said()
 	}
 	return s
 }

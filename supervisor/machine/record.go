@@ -78,6 +78,7 @@ type (
 		Rusage Rusage   `json:"rusage"`
 		Tail   string   `json:"tail,omitempty"` // the last lines of stderr of a run that failed
 		Left   int      `json:"left,omitempty"` // descendants in sessions of their own that live on
+		OOM    *OOM     `json:"oom,omitempty"`  // something of the run was killed for want of memory
 	}
 
 	// Emptied: the descendants that an ended run had left behind are gone.

@@ -52,6 +52,10 @@ func showRecord(s *stage, r Record) string {
 		return fmt.Sprintf("%s %s", name, r.Process)
 	case SignalAsked:
 		return fmt.Sprintf("%s %s %s", name, r.RunID, r.Signal)
+	case ResizeAsked:
+		return fmt.Sprintf("%s %s ram %s, pids %d", name, r.Process, r.Limits.RAM, r.Limits.Pids)
+	case OverDisk:
+		return fmt.Sprintf("%s, %d of %d", name, r.Used, r.Allowed)
 	case Cleaning:
 		return fmt.Sprintf("%s, %s by %s: %s", name, r.Result, s.clock(r.By), r.Reason)
 	case Finished:
@@ -70,6 +74,9 @@ func showEnded(name string, r Ended) string {
 	}
 	if r.Reason != "" {
 		line += ": " + r.Reason
+	}
+	if r.OOM != nil {
+		line += ": " + r.OOM.said()
 	}
 	if r.Left > 0 {
 		line += fmt.Sprintf(", left %d", r.Left)

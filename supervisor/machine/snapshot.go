@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dewarhq/dewar/task"
 )
@@ -76,6 +77,8 @@ func (m *Machine) Snapshot() ([]Record, error) {
 
 func (h head) clone() head {
 	h.Brain, h.Kill = clone(h.Brain), clone(h.Kill)
+	h.Pause, h.Disk, h.Starved = clone(h.Pause), clone(h.Disk), clone(h.Starved)
+	h.Undead = slices.Clone(h.Undead)
 	return h
 }
 

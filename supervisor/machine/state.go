@@ -6,19 +6,27 @@ import "github.com/dewarhq/dewar/task"
 // nothing with the machine. Boot times belong to the boot in which they were
 // recorded; a deadline of an earlier boot is shown as 1, long past.
 type State struct {
-	ID        string         `json:"id"`
-	Name      string         `json:"name"`
-	State     TaskState      `json:"state"`
-	Since     Instant        `json:"since"`   // when it came into State
-	Created   Instant        `json:"created"` //
-	Result    TaskState      `json:"result,omitempty"`
-	Reason    string         `json:"reason,omitempty"` // which rule ended the ordinary plan; from CLEANING on
-	Deadline  int64          `json:"deadline,omitempty"`
-	Kill      *AskedKill     `json:"kill,omitempty"` // the first one
-	Brain     *Brain         `json:"brain,omitempty"`
-	Clearing  bool           `json:"clearing,omitempty"` // everything is being killed
-	Full      bool           `json:"full,omitempty"`     // the disk is full: nothing is started
-	Records   uint64         `json:"records"`            // written so far, compacted ones included
+	ID       string      `json:"id"`
+	Name     string      `json:"name"`
+	State    TaskState   `json:"state"`
+	Since    Instant     `json:"since"`   // when it came into State
+	Created  Instant     `json:"created"` //
+	Result   TaskState   `json:"result,omitempty"`
+	Reason   string      `json:"reason,omitempty"` // which rule ended the ordinary plan; from CLEANING on
+	Deadline int64       `json:"deadline,omitempty"`
+	Kill     *AskedKill  `json:"kill,omitempty"` // the first one
+	Brain    *Brain      `json:"brain,omitempty"`
+	Clearing bool        `json:"clearing,omitempty"` // everything is being killed
+	Full     bool        `json:"full,omitempty"`     // the disk is full: nothing is started
+	Pause    *AskedPause `json:"pause,omitempty"`    // a person has paused it
+	Disk     *OverDisk   `json:"disk,omitempty"`     // it has written more than it may
+	Undead   []Undead    `json:"undead,omitempty"`   // processes that were killed and live
+
+	// Resized are the limits that people have changed, by process; "" is the
+	// task's.
+	Resized map[string]task.Resources `json:"resized,omitempty"`
+
+	Records   uint64         `json:"records"` // written so far, compacted ones included
 	Counts    Counts         `json:"counts"`
 	Processes []ProcessState `json:"processes"` // in the order of the file
 }
@@ -95,6 +103,8 @@ type Run struct {
 	Rusage  Rusage   `json:"rusage,omitzero"`   //
 	Tail    string   `json:"tail,omitempty"`    // kept of the first failure and of the last
 	Left    int      `json:"left,omitempty"`    // descendants that live on
+	OOM     *OOM     `json:"oom,omitempty"`     // something of it was killed for want of memory
+	Stood   int64    `json:"stood,omitempty"`   // nanoseconds for which the task was paused since it started
 	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop
 	Kill    Cause    `json:"kill,omitempty"`    // it was killed
 	Signals []Sent   `json:"signals,omitempty"` // that people asked for

@@ -95,6 +95,8 @@ func (s *stage) command(line string) string {
 		s.task.MaxFailures = w.int("max_failures", 1)
 		s.task.MaxConcurrency = w.int("max_concurrency", 0)
 		s.task.FinalizationWait = w.span("finalization_wait", s.task.FinalizationWait)
+		s.task.OOM = task.OOM(w.options["oom"])
+		s.task.DiskAction = task.DiskAction(w.options["disk_action"])
 	case "process":
 		s.task.Processes = append(s.task.Processes, parseProcess(w))
 	case "order":
@@ -167,7 +169,7 @@ func (s *stage) event(w words) {
 	case "status":
 		s.status()
 		return
-	case "kill", "restart", "stop", "start", "send":
+	case "kill", "restart", "stop", "start", "send", "pause", "unpause", "resize":
 		s.ask(w)
 	default:
 		s.write(s.fact(w))
@@ -188,6 +190,10 @@ func (s *stage) fact(w words) Record {
 		return TakenUp{Pid: 11, Version: "v0", BootID: w.args[0]}
 	case "cleared":
 		return Cleared{}
+	case "overdisk":
+		return OverDisk{Used: int64(w.int("used", 0)), Allowed: int64(w.int("allowed", 0))}
+	case "undead":
+		return Unkillable{[]Undead{{Pid: w.int("pid", 0), Command: w.options["command"], State: "D", Channel: w.options["channel"]}}}
 	case "apply":
 		e, err := Decode([]byte(strings.ReplaceAll(strings.Join(w.args, " "), "_", " ")))
 		if err != nil {
@@ -209,6 +215,9 @@ func (s *stage) fact(w words) Record {
 
 func (s *stage) exit(w words, id task.RunID) Exit {
 	e := Exit{RunID: id, Left: w.int("left", 0), Tail: w.options["tail"], At: s.instant()}
+	if v, ok := w.options["oom"]; ok {
+		e.OOM = &OOM{Limit: Level(v), Bytes: int64(w.int("limit", 0)), Peak: int64(w.int("peak", 0)), Kills: w.int("kills", 1)}
+	}
 	for _, n := range strings.FieldsFunc(w.options["delivered"], func(r rune) bool { return r == ',' }) {
 		e.Signals = append(e.Signals, task.Signal(n).Number())
 	}
@@ -262,6 +271,14 @@ func (s *stage) ask(w words) {
 		r = StartAsked{w.args[0], by}
 	case "send":
 		r = SignalAsked{task.RunID{Process: w.args[0]}, task.Signal(w.args[1]), by}
+	}
+	switch w.verb {
+	case "pause":
+		r = PauseAsked{by}
+	case "unpause":
+		r = UnpauseAsked{by}
+	case "resize":
+		r = ResizeAsked{Process: strings.Join(w.args, " "), Limits: task.Resources{RAM: task.Size(w.int("ram", 0)), Pids: w.int("pids", 0)}, By: by}
 	}
 	d, err := s.m.Ask(r)
 	if err != nil {

@@ -2,6 +2,8 @@ package machine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/dewarhq/dewar/task"
@@ -13,6 +15,7 @@ func (m *Machine) State() State {
 		ID: m.ID, Name: m.Name, State: m.Stage, Since: m.Since, Created: m.Created,
 		Result: m.Result, Reason: m.Reason, Deadline: m.Budget,
 		Kill: clone(m.Kill), Brain: clone(m.Brain), Clearing: m.Clearing, Full: m.full, Records: m.Records,
+		Pause: clone(m.Pause), Disk: clone(m.Disk), Undead: slices.Clone(m.Undead), Resized: maps.Clone(m.Resized),
 		Processes: make([]ProcessState, 0, len(m.procs)),
 	}
 	gates := [2]string{m.gate(&m.plans[ordinary]), m.gate(&m.plans[final])}
@@ -84,6 +87,8 @@ func (m *Machine) gate(pl *plan) string {
 	switch {
 	case m.full:
 		return "is not started while the disk is full"
+	case m.Pause != nil:
+		return "is not started while the task is paused"
 	case m.room(pl) == 0:
 		return fmt.Sprintf("waits for a place: max_concurrency is %d, and %d run", m.task.MaxConcurrency, pl.live)
 	}

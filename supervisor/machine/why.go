@@ -53,6 +53,12 @@ func (w *why) task() {
 		w.culprits()
 	case m.Stage == Active:
 		w.say("the task is ACTIVE: %s", w.census())
+		if m.Pause != nil {
+			w.say("it was paused by %s %s ago: nothing of it runs until it is unpaused", m.Pause.By, short(time.Duration(w.now-m.Pause.At.Boot)))
+		}
+		if m.Disk != nil {
+			w.say("%s", m.Disk.said())
+		}
 		if m.Kill != nil {
 			w.say("it is to be killed %s", m.Kill.asked())
 		}
@@ -99,6 +105,9 @@ func (w *why) budget() {
 	switch {
 	case w.m.Clearing:
 		w.say("everything that is left of it is being killed")
+		for _, s := range w.m.undead() {
+			w.say("%s", s)
+		}
 	case left <= 0:
 		w.say("the time to end is up")
 	default:

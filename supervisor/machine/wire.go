@@ -102,6 +102,12 @@ func (w *wire) optInt(name string, v *int) {
 	}
 }
 
+func (w *wire) optInt64(name string, v *int64) {
+	if w.may(name, *v == 0) {
+		w.number(v)
+	}
+}
+
 func (w *wire) smaller(v *int) {
 	n := int64(*v)
 	w.number(&n)

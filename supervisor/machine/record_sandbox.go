@@ -1,0 +1,94 @@
+package machine
+
+import "github.com/dewarhq/dewar/task"
+
+type (
+	// ResizeAsked: a person wants other limits for the task, or for one
+	// process. What is zero stays as it was.
+	ResizeAsked struct {
+		Process string         `json:"process,omitempty"` // empty: the task
+		Limits  task.Resources `json:"limits"`
+		By      string         `json:"by"`
+	}
+
+	// PauseAsked and UnpauseAsked: a person wants every process of the task to
+	// stand still, and to go on.
+	PauseAsked struct {
+		By string `json:"by"`
+	}
+	UnpauseAsked struct {
+		By string `json:"by"`
+	}
+
+	// OverDisk: sandbox and logs hold more than the task may. It fails the
+	// task, unless the task asked to be warned only.
+	OverDisk struct {
+		Used    int64 `json:"used"`    // bytes
+		Allowed int64 `json:"allowed"` // bytes
+	}
+
+	// Unkillable: these were killed, and do not die. The task is not over
+	// before they have.
+	Unkillable struct {
+		Processes []Undead `json:"processes"`
+	}
+)
+
+func (ResizeAsked) record() string  { return "resize asked" }
+func (PauseAsked) record() string   { return "pause asked" }
+func (UnpauseAsked) record() string { return "unpause asked" }
+func (OverDisk) record() string     { return "over disk" }
+func (Unkillable) record() string   { return "unkillable" }
+
+// Undead is a process that was killed and lives.
+type Undead struct {
+	Pid     int    `json:"pid"`
+	Command string `json:"command"`
+	State   string `json:"state,omitempty"`   // of /proc/<pid>/stat: "D"
+	Channel string `json:"channel,omitempty"` // where in the kernel it waits, as /proc/<pid>/wchan has it
+}
+
+// OOM says that the kernel killed something of a run for want of memory.
+type OOM struct {
+	Limit Level `json:"limit"`          // whose limit was hit
+	Bytes int64 `json:"bytes"`          // that limit; 0: not known
+	Peak  int64 `json:"peak,omitempty"` // the most that the run's group ever held; 0: not known
+	Kills int   `json:"kills"`          // processes killed
+}
+
+// Level is whose limit it is that was hit.
+type Level string
+
+const (
+	LevelProcess Level = "process"
+	LevelTask    Level = "task"
+	LevelMachine Level = "machine" // or a limit above the task's, such as the agent's
+)
+
+func (r *ResizeAsked) fields(w *wire) { w.rest(r) }
+
+func (r *PauseAsked) fields(w *wire)   { text(w, "by", &r.By) }
+func (r *UnpauseAsked) fields(w *wire) { text(w, "by", &r.By) }
+
+func (r *OverDisk) fields(w *wire) {
+	w.int64("used", &r.Used)
+	w.int64("allowed", &r.Allowed)
+}
+
+func (r *Unkillable) fields(w *wire) { w.rest(r) }
+
+// optOOM is written where there was one.
+func (w *wire) optOOM(name string, v **OOM) {
+	if !w.may(name, *v == nil) {
+		return
+	}
+	if w.reading {
+		*v = new(OOM)
+	}
+	w.open()
+	text(w, "limit", &(*v).Limit)
+	w.int64("bytes", &(*v).Bytes)
+	w.optInt64("peak", &(*v).Peak)
+	w.int("kills", &(*v).Kills)
+	w.close()
+}

@@ -1,0 +1,190 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+
+	"github.com/dewarhq/dewar/task"
+)
+
+// AskedPause is who paused the task, and when.
+type AskedPause struct {
+	PauseAsked
+	At Instant `json:"at"`
+}
+
+// Paused says that every process of the task is to stand still.
+func (m *Machine) Paused() bool { return m.Pause != nil }
+
+// Limits are the limits that hold now for a process, or with "" for the task:
+// the file's, with what people have changed since.
+func (m *Machine) Limits(process string) task.Resources {
+	base := m.task.Limits()
+	if process != "" {
+		base = task.Resources{}
+		if p, _ := m.find(task.RunID{Process: process}); p != nil {
+			base = p.def.Limits()
+		}
+	}
+	return base.With(m.Resized[process])
+}
+
+// legalSandbox is for the records of what the task lives in.
+func (m *Machine) legalSandbox(r Record) error {
+	switch r := r.(type) {
+	case ResizeAsked:
+		if p, _ := m.find(task.RunID{Process: r.Process}); r.Process != "" && p == nil {
+			return m.noProcess(r.Process)
+		}
+	case PauseAsked:
+		if m.Phase() != Active {
+			return m.notActive()
+		}
+		if m.Pause != nil {
+			return errors.New("the task is paused already, by " + m.Pause.By)
+		}
+	case UnpauseAsked:
+		if m.Pause == nil {
+			return errors.New("the task is not paused")
+		}
+	}
+	return nil
+}
+
+// askSandbox answers a person's request about it. What is being stopped must
+// be able to run, or it would be killed for standing still.
+func (m *Machine) askSandbox(r Record) (Decision, error) {
+	if m.Phase() == "" || m.terminal() {
+		return Decision{}, m.notActive()
+	}
+	if err := m.legalSandbox(r); err != nil {
+		return Decision{}, err
+	}
+	if _, pause := r.(PauseAsked); pause {
+		for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
+			if p := &m.procs[i]; p.beingStopped() {
+				return Decision{}, fmt.Errorf("process %s is just being stopped; pause the task when it has", task.Quote(p.def.Name))
+			}
+		}
+	}
+	return Decision{Record: r}, nil
+}
+
+func (p *process) beingStopped() bool {
+	run := p.live()
+	return run != nil && !run.stoppable() || p.emptying()
+}
+
+// foldSandbox does what a record says of what the task lives in.
+func (m *Machine) foldSandbox(r Record) {
+	switch r := r.(type) {
+	case ResizeAsked:
+		m.resize(r)
+	case PauseAsked:
+		m.Pause = &AskedPause{r, m.at}
+		m.restandAll()
+	case UnpauseAsked:
+		m.unpause()
+		m.restandAll()
+	case OverDisk:
+		m.Disk = &r
+	case Unkillable:
+		m.Undead = r.Processes
+	}
+}
+
+// resize keeps the map of an earlier clone as it is.
+func (m *Machine) resize(r ResizeAsked) {
+	resized := maps.Clone(m.Resized)
+	if resized == nil {
+		resized = make(map[string]task.Resources)
+	}
+	resized[r.Process] = resized[r.Process].With(r.Limits)
+	m.Resized = resized
+}
+
+// unpause gives those who were to be ready by some time that much longer.
+func (m *Machine) unpause() {
+	if m.Pause == nil {
+		return
+	}
+	stood := max(0, m.at.Boot-m.Pause.At.Boot)
+	m.Pause = nil
+	for i := range m.procs {
+		if run := m.procs[i].live(); run != nil && run.Started != (Instant{}) {
+			run.Stood = int64(later(run.Stood, task.Duration(stood)))
+		}
+	}
+}
+
+// readyBy is the boot time by which a run must have said that it is ready.
+func (p *process) readyBy(run *Run) int64 {
+	by := later(run.Started.Boot, p.def.ReadyTimeout)
+	if by > math.MaxInt64-run.Stood {
+		return math.MaxInt64
+	}
+	return by + run.Stood
+}
+
+// overDisk is why a task fails that has written too much; "" if it does not.
+func (m *Machine) overDisk() string {
+	if m.Disk == nil || m.task.DiskAction == task.DiskWarn {
+		return ""
+	}
+	return m.Disk.said()
+}
+
+func (r *OverDisk) said() string {
+	return fmt.Sprintf("sandbox and logs hold %s, and the task's disk is %s", task.Size(r.Used), task.Size(r.Allowed))
+}
+
+// oomOfTask is why a task fails whose processes may not run without each
+// other; "" if it does not.
+func (m *Machine) oomOfTask() string {
+	if m.task.OOM != task.OOMTask || m.Starved == nil {
+		return ""
+	}
+	p, run := m.find(*m.Starved)
+	if run == nil {
+		return "a process ran out of memory; oom of the task is task"
+	}
+	return fmt.Sprintf("process %s: run %d %s; oom of the task is task", named(p.def.Name), run.Run, run.how())
+}
+
+// said is how a victim's end is told: "out of memory: the limit of the process,
+// 64MB, was hit".
+func (o *OOM) said() string {
+	var b strings.Builder
+	b.WriteString("out of memory: ")
+	switch {
+	case o.Limit == LevelMachine:
+		b.WriteString("the machine's, or a limit above the task's, was hit")
+	case o.Bytes > 0:
+		fmt.Fprintf(&b, "the limit of the %s, %s, was hit", o.Limit, task.Size(o.Bytes))
+	default:
+		fmt.Fprintf(&b, "the limit of the %s was hit", o.Limit)
+	}
+	if o.Peak > 0 {
+		fmt.Fprintf(&b, " (it held at most %s)", task.Size(o.Peak))
+	}
+	if o.Kills > 1 {
+		fmt.Fprintf(&b, ", %d processes were killed", o.Kills)
+	}
+	return b.String()
+}
+
+// undead names those who do not die.
+func (m *Machine) undead() []string {
+	var said []string
+	for _, u := range m.Undead {
+		s := fmt.Sprintf("process %d (%s) was killed and does not die", u.Pid, u.Command)
+		if u.Channel != "" {
+			s += ": it waits in the kernel, in " + u.Channel
+		}
+		said = append(said, s)
+	}
+	return said
+}
