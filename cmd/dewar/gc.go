@@ -115,11 +115,15 @@ func (a *app) tellCollected(f *gcFlags, c launch.Choice, now time.Time) error {
 	if f.json {
 		return a.json(collected{c, !f.dry})
 	}
-	what := "removed"
+	return a.print("%s %s (%s, ended %s ago): %s\n", f.done(), c.ID, show.Size(c.Size), show.Span(now.Sub(c.Ended)), c.Reason)
+}
+
+// done is what is said of a directory that goes.
+func (f *gcFlags) done() string {
 	if f.dry {
-		what = "would remove"
+		return "would remove"
 	}
-	return a.print("%s %s (%s, ended %s ago): %s\n", what, c.ID, show.Size(c.Size), show.Span(now.Sub(c.Ended)), c.Reason)
+	return "removed"
 }
 
 func (a *app) gcHalfMade(root string, f *gcFlags, now time.Time) error {
@@ -137,7 +141,7 @@ func (a *app) gcHalfMade(root string, f *gcFlags, now time.Time) error {
 			errs = append(errs, a.json(collected{c, !f.dry}))
 			continue
 		}
-		errs = append(errs, a.print("%s: %s\n", name, c.Reason))
+		errs = append(errs, a.print("%s %s: %s\n", f.done(), name, c.Reason))
 	}
 	return errors.Join(errs...)
 }

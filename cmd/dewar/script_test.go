@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,12 +32,14 @@ import (
 //	json FIELD WANT          wants a field of the JSON that was last printed on
 //	                         stdout; FIELD is a path such as processes.0.name
 //	holder FILE VAR          sets VAR to the pid that holds the lock FILE
+//	lock FILE, unlock FILE   holds the lock FILE, as a shim or a brain does
 //	damage FILE OFFSET       changes the byte there
 //	kill-keepers TASK        kills shim and brain of TASK, and waits until none lives
 //
 // and the conditions [root] and [user].
 func TestScripts(t *testing.T) {
 	bin := programs.Dir(t)
+	var held locks
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Deadline:            time.Now().Add(2 * time.Minute),
@@ -45,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Setup:               func(env *testscript.Env) error { return setUp(env, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": wantStatus, "until": until, "json": wantField, "holder": holder, "kill-keepers": killKeepers, "damage": damage,
+			"lock": held.lock, "unlock": held.unlock,
 		},
 		Condition: condition,
 	})
@@ -157,6 +161,29 @@ func holder(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("nobody holds %s", args[0])
 	}
 	ts.Setenv(args[1], strconv.Itoa(pid))
+}
+
+// locks are those that scripts hold, by file.
+type locks struct{ held sync.Map }
+
+func (l *locks) lock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock FILE")
+	}
+	lock, err := shim.Lock(ts.MkAbs(args[0]))
+	ts.Check(err)
+	l.held.Store(ts.MkAbs(args[0]), lock)
+}
+
+func (l *locks) unlock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: unlock FILE")
+	}
+	lock, ok := l.held.LoadAndDelete(ts.MkAbs(args[0]))
+	if !ok {
+		ts.Fatalf("%s is not held", args[0])
+	}
+	ts.Check(lock.(*shim.LockFile).Close())
 }
 
 // killKeepers kills until neither lives: a brain whose shim is gone starts
