@@ -18,6 +18,7 @@ import (
 //	brain-failing          why no brain works; written by the shim
 //	brain.log              what the brains wrote to stderr
 //	console                what the shim wrote to stdout: the logs of processes with destination console
+//	groups                 where the kernel groups of the task are, or why there are none
 //	runs/<process>/<n>/    spec and status of one run
 //	sandbox/               the processes' working directory
 //	sandbox/.logs/<process>/<n>/stdout, stderr
@@ -35,6 +36,7 @@ func (d Dir) Shutdown() string     { return d.join("shutdown") }
 func (d Dir) BrainFailing() string { return d.join("brain-failing") }
 func (d Dir) BrainLog() string     { return d.join("brain.log") }
 func (d Dir) Console() string      { return d.join("console") }
+func (d Dir) Groups() string       { return d.join("groups") }
 func (d Dir) Sandbox() string      { return d.join("sandbox") }
 func (d Dir) Runs() string         { return d.join("runs") }
 

@@ -130,4 +130,16 @@ type Launch struct {
 	Launched   int64             `json:"launched"`       // wall clock, nanoseconds since 1970
 	Sync       bool              `json:"sync,omitempty"` // fsync every journal record
 	SourceFile string            `json:"source_file,omitempty"`
+	Groups     Groups            `json:"groups,omitempty"`
+	GroupsWhy  string            `json:"groups_why,omitempty"` // of NoGroups: why, the end of a sentence
 }
+
+// Groups says whether a task's processes are contained in kernel groups.
+type Groups string
+
+const (
+	AutoGroups Groups = ""       // if they can be made
+	NoGroups   Groups = "none"   // limits are not enforced, and nothing is proven dead by the kernel
+	OwnGroups  Groups = "cgroup" // beneath the group of whoever starts the task
+	AllGroups  Groups = "scope"  // likewise, and every process in that group is Dewar's
+)

@@ -1,9 +1,6 @@
 package task
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Validate finds everything for which a task is refused. Each sentence says
 // what to change. A task without problems can be run: every name in it leads
@@ -50,6 +47,10 @@ func (v *validation) task() {
 	v.count(Path{"max_concurrency"}, v.MaxConcurrency, "0 means that any number of processes may run at once")
 	v.span(Path{"finalization_wait"}, v.FinalizationWait)
 	v.resources(Path{"resources"}, v.Resources)
+	choice(v, Path{"oom"}, v.OOM, OOMs)
+	choice(v, Path{"disk_action"}, v.DiskAction, DiskActions)
+	v.attributes(Path{}, &v.Attributes)
+	v.isolation(v.Isolation)
 }
 
 func (v *validation) count(path Path, n int, zero string) {
@@ -71,23 +72,3 @@ func (v *validation) positiveSpan(path Path, d Duration) {
 }
 
 func last(path Path) any { return path[len(path)-1] }
-
-// resources refuses what cannot be had. A zero is a resource that was not
-// asked for.
-func (v *validation) resources(path Path, r *Resources) {
-	if r == nil {
-		return
-	}
-	if !(r.CPU >= 0) || math.IsInf(r.CPU, 0) {
-		v.add(path.With("cpu"), "cpu is %v: it must be a positive number of CPUs", r.CPU)
-	}
-	if r.RAM < 0 {
-		v.add(path.With("ram"), "ram is %s: it must be positive", r.RAM)
-	}
-	if r.Disk < 0 {
-		v.add(path.With("disk"), "disk is %s: it must be positive", r.Disk)
-	}
-	if r.GPU < 0 {
-		v.add(path.With("gpu"), "gpu is %d: it must be positive", r.GPU)
-	}
-}

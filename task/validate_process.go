@@ -24,7 +24,11 @@ func (v *validation) process(i int) {
 	choice(v, at.With("stop_to"), p.StopTo, StopTos)
 	v.backoff(p, at.With("backoff"))
 	v.logger(p.Logger, at.With("logger"))
-	v.resources(at.With("resources"), p.Resources)
+	v.attributes(at, &p.Attributes)
+	if p.Resources != nil {
+		v.resources(at.With("resources"), p.Resources)
+		v.inside(at.With("resources"), *p.Resources)
+	}
 }
 
 func (v *validation) command(p *Process, at Path) {

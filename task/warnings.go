@@ -27,12 +27,9 @@ func (t *Task) Warnings() Problems {
 		if p.Logger.Mode != LogRotate && p.Logger.Rotate != DefaultLogger().Rotate {
 			warn(at.With("logger", "rotate"), "rotate has no effect unless the logger's mode is rotate")
 		}
-		if p.Resources != nil {
-			warn(at.With("resources"), "resources of process "+Quote(p.Name)+" are not enforced yet")
-		}
 	}
-	if t.Resources != nil {
-		warn(Path{"resources"}, "resources are not enforced yet")
+	if t.Limits().GPU > 0 {
+		warn(Path{"resources", "gpu"}, "gpu is for schedulers: nothing here keeps a task off a GPU")
 	}
 	if ordinary > 0 && lasting == 0 {
 		warn(Path{"processes"}, "every process is ephemeral: the task is over before any of them has done its work")

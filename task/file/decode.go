@@ -18,6 +18,7 @@ type decoder struct {
 	errs     Errors
 	failed   map[string]bool         // true: what is at this path is wrong; false: something inside it is
 	pending  map[int]map[string]bool // by entry: variables of the launch that are missing
+	waits    int                     // how often one was missed
 }
 
 func (d *decoder) fail(at position, format string, args ...any) {
@@ -70,6 +71,7 @@ func (d *decoder) text(n *node, wanted string) (text string, ok bool) {
 
 // wait notes that the entry at hand needs a variable of the launch.
 func (d *decoder) wait(variable string) {
+	d.waits++
 	entry := 0
 	if len(d.path) > 1 && (d.path[0] == "jobs" || d.path[0] == "tasks") {
 		entry, _ = d.path[1].(int)

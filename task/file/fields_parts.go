@@ -32,18 +32,6 @@ var backoffs = structure[task.Backoff]{
 	},
 }
 
-var resources = structure[task.Resources]{
-	name:  "resources",
-	doc:   "Amounts of what a machine has.",
-	empty: zero[task.Resources],
-	rows: []row[task.Resources]{
-		field("cpu", positive(number), func(r *task.Resources) *float64 { return &r.CPU }, "CPUs; fractions are allowed."),
-		field("ram", positive(size), func(r *task.Resources) *task.Size { return &r.RAM }, "Memory, as bytes or as in 128MB."),
-		field("disk", positive(size), func(r *task.Resources) *task.Size { return &r.Disk }, "Disk, as bytes or as in 128MB."),
-		field("gpu", integer(0), func(r *task.Resources) *int { return &r.GPU }, "Whole GPUs."),
-	},
-}
-
 var loggers = structure[task.Logger]{
 	name:  "a logger",
 	doc:   "Where stdout and stderr of a process go.",

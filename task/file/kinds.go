@@ -2,9 +2,6 @@ package file
 
 import (
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 	"strconv"
 
 	"github.com/dewarhq/dewar/task"
@@ -64,16 +61,7 @@ var boolean = parsed("true or false",
 func integer(minimum int) kind[int] {
 	return parsed("a whole number",
 		schema{"anyOf": []any{schema{"type": "integer", "minimum": minimum}, matching(`^[+]?[0-9]+$`)}},
-		func(text string) (int, error) {
-			if n, err := strconv.Atoi(text); err == nil {
-				return n, nil
-			}
-			f, err := strconv.ParseFloat(text, 64)
-			if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-				return 0, fmt.Errorf("%s is not a whole number", task.Quote(text))
-			}
-			return int(f), nil
-		})
+		parseInteger)
 }
 
 var number = parsed("a number",
@@ -119,20 +107,17 @@ func choice[T ~string](of []T) kind[T] {
 func positive[T ~int | ~int64 | ~float64](k kind[T]) kind[T] {
 	return kind[T]{
 		decode: func(d *decoder, n *node, to *T) {
-			errors := len(d.errs)
-			*to = 1
-			if k.decode(d, n, to); *to == 0 && len(d.errs) == errors {
+			value, errors, waits := T(1), len(d.errs), d.waits
+			k.decode(d, n, &value)
+			switch {
+			case len(d.errs) > errors || d.waits > waits: // the default stays
+			case value == 0:
 				d.fail(n.at, "%s is 0: it must be positive", d.subject())
+			default:
+				*to = value
 			}
 		},
-		schema: func(defs schema) schema {
-			alternatives := slices.Clone(k.schema(defs)["anyOf"].([]any))
-			number := maps.Clone(alternatives[0].(schema))
-			delete(number, "minimum")
-			number["exclusiveMinimum"] = 0
-			alternatives[0] = number
-			return schema{"anyOf": alternatives}
-		},
+		schema: func(defs schema) schema { return withNumber(k.schema(defs), "exclusiveMinimum") },
 	}
 }
 

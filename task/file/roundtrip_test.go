@@ -25,8 +25,14 @@ func tasksAtRandom() *rapid.Generator[task.Task] {
 		made.NoNewPrivs = rapid.Bool().Draw(t, "no new privs")
 		made.User = rapid.SampledFrom([]string{"", "nobody", "{{x}}"}).Draw(t, "user")
 		made.Resources = amounts().Draw(t, "resources")
+		made.OOM = rapid.SampledFrom(task.OOMs).Draw(t, "oom")
+		made.DiskAction = rapid.SampledFrom(task.DiskActions).Draw(t, "disk action")
+		made.Attributes = attributes().Draw(t, "attributes")
+		made.Isolation = isolationsAtRandom().Draw(t, "isolation")
 		for _, name := range rapid.SliceOfNDistinct(names(), 1, 6, rapid.ID).Draw(t, "names") {
-			made.Processes = append(made.Processes, processAtRandom(t, name))
+			p := processAtRandom(t, name)
+			p.Resources = shares(made.Limits()).Draw(t, "resources")
+			made.Processes = append(made.Processes, p)
 		}
 		for range rapid.IntRange(0, 5).Draw(t, "edges") {
 			if edgeAtRandom(t, &made); len(made.Validate()) > 0 {
@@ -43,17 +49,6 @@ func names() *rapid.Generator[string] {
 
 func spans(least int64) *rapid.Generator[task.Duration] {
 	return rapid.Map(rapid.Int64Range(least, 1<<50), func(n int64) task.Duration { return task.Duration(n) })
-}
-
-func amounts() *rapid.Generator[*task.Resources] {
-	return rapid.Ptr(rapid.Custom(func(t *rapid.T) task.Resources {
-		return task.Resources{
-			CPU:  rapid.Float64Range(0, 1000).Draw(t, "cpu"),
-			RAM:  task.Size(rapid.Int64Range(0, 1<<60).Draw(t, "ram")),
-			Disk: task.Size(rapid.Int64Range(0, 1<<60).Draw(t, "disk")),
-			GPU:  rapid.IntRange(0, 3).Draw(t, "gpu"),
-		}
-	}), true)
 }
 
 func texts() *rapid.Generator[string] {
@@ -82,7 +77,7 @@ func processAtRandom(t *rapid.T, name string) task.Process {
 	if env := rapid.MapOfN(rapid.StringMatching(`[A-Za-z_. é]{1,6}`), texts(), 0, 3).Draw(t, "env"); len(env) > 0 {
 		p.Env = env
 	}
-	p.Resources = amounts().Draw(t, "resources")
+	p.Attributes = attributes().Draw(t, "attributes")
 	p.StopSignal = rapid.SampledFrom([]task.Signal{"TERM", "INT", "RTMIN", "RTMIN+3"}).Draw(t, "signal")
 	p.StopTo = rapid.SampledFrom(task.StopTos).Draw(t, "stop to")
 	return p
@@ -216,12 +211,17 @@ func TestTableAndTypes(t *testing.T) {
 	for title, typ := range map[string]reflect.Type{
 		"task": reflect.TypeFor[task.Task](), "process": reflect.TypeFor[task.Process](), "job": reflect.TypeFor[task.Job](),
 		"constraint": reflect.TypeFor[task.Constraint](), "edge": reflect.TypeFor[task.Edge](), "backoff": reflect.TypeFor[task.Backoff](),
-		"resources": reflect.TypeFor[task.Resources](), "logger": reflect.TypeFor[task.Logger](), "rotation": reflect.TypeFor[task.Rotate](),
+		"resources": reflect.TypeFor[task.Resources](), "io": reflect.TypeFor[task.IO](), "limit": reflect.TypeFor[task.Rlimit](),
+		"limit-in-bytes": reflect.TypeFor[task.Rlimit](), "isolation": reflect.TypeFor[task.Isolation](), "volume": reflect.TypeFor[task.Volume](),
+		"logger": reflect.TypeFor[task.Logger](), "rotation": reflect.TypeFor[task.Rotate](),
 	} {
 		properties := schemaOf(t)["$defs"].(map[string]any)[title].(map[string]any)["properties"].(map[string]any)
-		for i := range typ.NumField() {
-			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			if properties[name] == nil && name != "isolation" {
+		for _, f := range reflect.VisibleFields(typ) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Anonymous {
+				continue
+			}
+			if properties[name] == nil {
 				t.Errorf("%s.%s cannot be written in a file", title, name)
 			}
 			delete(properties, name)

@@ -180,7 +180,8 @@ func TestSchemaTakesFiles(t *testing.T) {
 // scalars of all sorts, most of them wrong in most places. Those that a
 // pattern cannot tell (a time too long, an unknown signal) are not among them.
 var scalars = []string{`1`, `0`, `-1`, `1.5`, `2.0`, `1e2`, `true`, `false`, `null`, `"x"`, `""`, `"3"`, `"true"`, `"5m"`,
-	`"128MB"`, `"1.5s"`, `"TERM"`, `"a b"`, `"{{x}}"`, `"{{thermos.task_id}}"`, `"main"`, `"ready"`, `"file"`, `"rotate"`, `[]`, `{}`}
+	`"128MB"`, `"1.5s"`, `"TERM"`, `"a b"`, `"{{x}}"`, `"{{thermos.task_id}}"`, `"main"`, `"ready"`, `"file"`, `"rotate"`, `[]`, `{}`,
+	`"unlimited"`, `"0-3,7"`, `"027"`, `"private"`, `"none"`, `"/a"`, `"CAP_KILL"`, `{"soft": 1, "hard": 2}`, `{"soft": "1KB", "hard": "unlimited"}`}
 
 // mutant is a document that is nearly right.
 func mutant(t *rapid.T, root, s map[string]any) string {

@@ -94,7 +94,7 @@ func (d *decoder) unknown(m member, of string, names, later []string) {
 
 // schema puts the table among the definitions and refers to it.
 func (s *structure[S]) schema(defs schema) schema {
-	title := strings.TrimPrefix(strings.TrimPrefix(s.name, "a "), "an ")
+	title := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(s.name, "a "), "an "), " ", "-")
 	ref := schema{"$ref": "#/$defs/" + title}
 	if defs[title] != nil {
 		return ref
