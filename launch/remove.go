@@ -64,12 +64,14 @@ func erase(root, name string) error {
 }
 
 // DiskSize is how many bytes of the disk a task's directory takes. Links are
-// counted, not followed.
+// counted, not followed, and a file of several names is counted once.
 func DiskSize(dir task.Dir) (int64, error) {
 	root, err := os.OpenRoot(string(dir))
 	if err != nil {
 		return 0, fmt.Errorf("measure a task's directory: %w", err)
 	}
+	type inode struct{ dev, ino uint64 }
+	seen := make(map[inode]bool) // of those that have several names
 	var size int64
 	err = fs.WalkDir(root.FS(), ".", func(_ string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -82,9 +84,17 @@ func DiskSize(dir task.Dir) (int64, error) {
 		if err != nil {
 			return nil
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			size += st.Blocks * 512
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return nil
 		}
+		if one := (inode{st.Dev, st.Ino}); !e.IsDir() && st.Nlink > 1 {
+			if seen[one] {
+				return nil
+			}
+			seen[one] = true
+		}
+		size += st.Blocks * 512
 		return nil
 	})
 	if err := errors.Join(err, root.Close()); err != nil {

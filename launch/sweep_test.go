@@ -81,6 +81,34 @@ func TestRemoveFollowsNoLink(t *testing.T) {
 	}
 }
 
+// What has two names takes the disk once.
+func TestDiskSize(t *testing.T) {
+	dir := task.Dir(t.TempDir())
+	measure := func() int64 {
+		t.Helper()
+		size, err := DiskSize(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return size
+	}
+	empty := measure()
+	name := filepath.Join(string(dir), "name")
+	if err := os.WriteFile(name, make([]byte, 1<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	one := measure()
+	if one < empty+1<<20 {
+		t.Errorf("a file of 1 MiB makes %d bytes of %d", one, empty)
+	}
+	if err := os.Link(name, name+"2"); err != nil {
+		t.Fatal(err)
+	}
+	if two := measure(); two >= one+1<<19 {
+		t.Errorf("a second name makes %d bytes of %d", two, one)
+	}
+}
+
 func TestRemoveAsksUnderTheLocks(t *testing.T) {
 	root := t.TempDir()
 	dir, err := Make(root, launchOf("busy"))
