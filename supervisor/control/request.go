@@ -12,6 +12,9 @@ const (
 	PathStop    = "/v1/process/stop"
 	PathStart   = "/v1/process/start"
 	PathSignal  = "/v1/process/signal"
+	PathResize  = "/v1/resize"
+	PathPause   = "/v1/pause"
+	PathUnpause = "/v1/unpause"
 	PathStatus  = "/v1/status"
 )
 
@@ -35,6 +38,19 @@ type Signal struct {
 	Process string      `json:"process"`
 	Signal  task.Signal `json:"signal"`
 }
+
+// Resize asks for other limits of the task, or of one process. What is zero in
+// Limits stays as it is. It is refused if the kernel does not take them.
+type Resize struct {
+	Process string         `json:"process,omitempty"` // empty: the task
+	Limits  task.Resources `json:"limits"`
+}
+
+// Pause asks that everything of the task stand still, and Unpause that it go on.
+type (
+	Pause   struct{}
+	Unpause struct{}
+)
 
 // Refusal is the body of an answer that is not 200.
 type Refusal struct {

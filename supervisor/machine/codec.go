@@ -170,6 +170,7 @@ var kinds = map[string]kind{
 	PauseAsked{}.record():   kindOf[PauseAsked](),
 	UnpauseAsked{}.record(): kindOf[UnpauseAsked](),
 	OverDisk{}.record():     kindOf[OverDisk](),
+	Denied{}.record():       kindOf[Denied](),
 	Unkillable{}.record():   kindOf[Unkillable](),
 	Cleaning{}.record():     kindOf[Cleaning](),
 	Finalizing{}.record():   kindOf[Finalizing](),

@@ -39,7 +39,7 @@ func (m *Machine) fold(at Instant, r Record) {
 		m.enter(r.State)
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		m.foldRequest(r)
-	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Unkillable:
+	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		m.foldSandbox(r)
 	default:
 		m.foldRun(r)

@@ -35,7 +35,7 @@ func (m *Machine) legal(r Record) error {
 		return nil
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		return m.legalRequest(r)
-	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Unkillable:
+	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		return m.legalSandbox(r)
 	case Forking, Started, Ready, Stopping, Killing, Ended, Emptied:
 		return m.legalRun(r)

@@ -46,6 +46,7 @@ type head struct {
 	Resized map[string]task.Resources `json:"resized,omitempty"` // what people have changed, by process; "": the task's. Replaced, never changed
 	Disk    *OverDisk                 `json:"disk,omitempty"`    // the last one
 	Starved *task.RunID               `json:"starved,omitempty"` // the last run that failed for want of memory
+	Denied  string                    `json:"denied,omitempty"`  // why the task cannot have what it asked to live in
 	Undead  []Undead                  `json:"undead,omitempty"`  // they were killed and live
 }
 

@@ -21,6 +21,8 @@ func (m *Machine) over(now int64) (Cleaning, bool) {
 		return Cleaning{Lost, "given up as lost " + m.Kill.asked(), m.Budget}, true
 	case m.Kill != nil:
 		return Cleaning{Killed, "killed " + m.Kill.asked(), m.Budget}, true
+	case m.Denied != "":
+		return Cleaning{Failed, m.Denied, budget}, true
 	case m.overDisk() != "":
 		return Cleaning{Failed, m.overDisk(), budget}, true
 	case m.oomOfTask() != "":

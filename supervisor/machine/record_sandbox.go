@@ -27,6 +27,11 @@ type (
 		Allowed int64 `json:"allowed"` // bytes
 	}
 
+	// Denied: what the task asked to live in could not be made.
+	Denied struct {
+		Reason string `json:"reason"`
+	}
+
 	// Unkillable: these were killed, and do not die. The task is not over
 	// before they have.
 	Unkillable struct {
@@ -38,6 +43,7 @@ func (ResizeAsked) record() string  { return "resize asked" }
 func (PauseAsked) record() string   { return "pause asked" }
 func (UnpauseAsked) record() string { return "unpause asked" }
 func (OverDisk) record() string     { return "over disk" }
+func (Denied) record() string       { return "denied" }
 func (Unkillable) record() string   { return "unkillable" }
 
 // Undead is a process that was killed and lives.
@@ -74,6 +80,8 @@ func (r *OverDisk) fields(w *wire) {
 	w.int64("used", &r.Used)
 	w.int64("allowed", &r.Allowed)
 }
+
+func (r *Denied) fields(w *wire) { text(w, "reason", &r.Reason) }
 
 func (r *Unkillable) fields(w *wire) { w.rest(r) }
 

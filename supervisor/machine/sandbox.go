@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/dewarhq/dewar/task"
@@ -20,17 +21,27 @@ type AskedPause struct {
 func (m *Machine) Paused() bool { return m.Pause != nil }
 
 // Limits are the limits that hold now for a process, or with "" for the task:
-// the file's, with what people have changed since.
+// the file's, with what people have changed since, and with our defaults.
 func (m *Machine) Limits(process string) task.Resources {
-	base := m.task.Limits()
-	if process != "" {
-		base = task.Resources{}
-		if p, _ := m.find(task.RunID{Process: process}); p != nil {
-			base = p.def.Limits()
-		}
+	if process == "" {
+		return m.task.Limits().With(m.Resized[""])
+	}
+	return m.Asked(process)
+}
+
+// Asked are those of the limits that somebody has asked for.
+func (m *Machine) Asked(process string) task.Resources {
+	var base task.Resources
+	if p, _ := m.find(task.RunID{Process: process}); p != nil {
+		base = p.def.Limits()
+	} else if process == "" && m.task.Resources != nil {
+		base = *m.task.Resources
 	}
 	return base.With(m.Resized[process])
 }
+
+// Knows says that these and no others are known not to die.
+func (m *Machine) Knows(undead []Undead) bool { return slices.Equal(undead, m.Undead) }
 
 // legalSandbox is for the records of what the task lives in.
 func (m *Machine) legalSandbox(r Record) error {
@@ -91,6 +102,8 @@ func (m *Machine) foldSandbox(r Record) {
 		m.restandAll()
 	case OverDisk:
 		m.Disk = &r
+	case Denied:
+		m.Denied = r.Reason
 	case Unkillable:
 		m.Undead = r.Processes
 	}

@@ -192,6 +192,8 @@ func (s *stage) fact(w words) Record {
 		return Cleared{}
 	case "overdisk":
 		return OverDisk{Used: int64(w.int("used", 0)), Allowed: int64(w.int("allowed", 0))}
+	case "denied":
+		return Denied{strings.Join(w.args, " ")}
 	case "undead":
 		return Unkillable{[]Undead{{Pid: w.int("pid", 0), Command: w.options["command"], State: "D", Channel: w.options["channel"]}}}
 	case "apply":
