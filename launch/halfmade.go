@@ -130,5 +130,5 @@ var inTaskDir = []string{
 	"task.json", "lock", "shim.lock", "shim.sock", "control.sock",
 	"journal", "journal.cut", "journal.new", "journal.ended", "journal.quarantined",
 	"shutdown", "shutdown.new", "brain-failing", "brain-failing.next",
-	"brain.log", "brain.log.1", "console", "groups", "groups.new", "runs", "sandbox",
+	"brain.log", "brain.log.1", "console", "groups", "groups.new", "disk", "disk.new", "runs", "sandbox",
 }

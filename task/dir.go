@@ -19,6 +19,7 @@ import (
 //	brain.log              what the brains wrote to stderr
 //	console                what the shim wrote to stdout: the logs of processes with destination console
 //	groups                 where the kernel groups of the task are, or why there are none
+//	disk                   what the sandbox held when it was last counted
 //	runs/<process>/<n>/    spec and status of one run
 //	sandbox/               the processes' working directory
 //	sandbox/.logs/<process>/<n>/stdout, stderr
@@ -37,6 +38,7 @@ func (d Dir) BrainFailing() string { return d.join("brain-failing") }
 func (d Dir) BrainLog() string     { return d.join("brain.log") }
 func (d Dir) Console() string      { return d.join("console") }
 func (d Dir) Groups() string       { return d.join("groups") }
+func (d Dir) DiskUsage() string    { return d.join("disk") }
 func (d Dir) Sandbox() string      { return d.join("sandbox") }
 func (d Dir) Runs() string         { return d.join("runs") }
 
