@@ -23,6 +23,9 @@ func (b *brain) findStale(known map[task.RunID]client.Run) []orphan {
 			id.Run = state.Runs
 		}
 		for ; ; id.Run++ {
+			if _, err := os.Lstat(b.Dir.Run(id)); err != nil {
+				break // of what is no directory every status would be an error
+			}
 			s, found, err := b.status(id)
 			if !found && err == nil {
 				break
