@@ -238,6 +238,14 @@ func TestQuarantineKillHasAGrace(t *testing.T) {
 				w.Fatal(err)
 			}
 		}},
+		"a wish of long ago": {cmdline: stubborn, told: "", kill: func(w *world) {
+			w.write(w.dir.Shutdown(), "grace=3600\x00")
+			written := time.Now().Add(-2 * time.Hour)
+			if err := os.Chtimes(w.dir.Shutdown(), written, written); err != nil {
+				w.Fatal(err)
+			}
+			w.kill9(w.dir.Lock()) // the next brain finds it
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tasks(sh("web", c.cmdline)))
@@ -260,6 +268,46 @@ func TestQuarantineKillHasAGrace(t *testing.T) {
 				t.Errorf("it was told %q, want %q", w.text("told"), c.told)
 			}
 		})
+	}
+}
+
+// Where nothing lives there is nobody to wait for, however long the grace.
+func TestQuarantineKillOfNothing(t *testing.T) {
+	w := newWorld(t, tasks(sh("web", tell+"exec sleep 1000")))
+	noFile(t, w.dir.Journal(), fs.ModeDir)
+	w.start()
+	w.ask(control.PathKill, `{"grace":"1h"}`, 200)
+	w.lastRecords()
+	if w.text("ran") != "" {
+		t.Errorf("what ran: %q", w.text("ran"))
+	}
+}
+
+// What a run has left behind has the grace too, also when a brain dies
+// meanwhile.
+func TestQuarantineKillWaitsForStrays(t *testing.T) {
+	w := newWorld(t, tasks(sh("web", `setsid sh -c 'trap "" TERM; touch "$HOME/up"; until [ -e "$HOME/go" ]; do sleep 0.01; done; echo late >> "$HOME/told"' &
+		trap 'echo polite >> "$HOME/told"; exit 0' TERM; while :; do sleep 0.01; done`)))
+	w.start()
+	w.until("it is up", func() bool { _, err := os.Stat(w.sandbox("up")); return err == nil })
+	flip(t, w.dir.Journal(), 20)
+	w.kill9(w.dir.Lock())
+	w.ask(control.PathKill, `{"grace":"1h"}`, 200)
+	w.until("it has ended", func() bool {
+		s, err := client.ReadStatus(w.dir, task.RunID{Process: "web"})
+		return err == nil && s.State == shim.Ended && s.Left > 0
+	})
+	for range 10 { // by then the brain has heard the bell
+		w.ask(control.PathStatus, "", 200)
+	}
+	w.kill9(w.dir.Lock())
+	for range 10 {
+		w.ask(control.PathStatus, "", 200)
+	}
+	w.write(w.sandbox("go"), "")
+	w.lastRecords()
+	if w.text("told") != "polite\nlate\n" {
+		t.Errorf("it was told %q", w.text("told"))
 	}
 }
 
