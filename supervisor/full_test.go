@@ -98,6 +98,7 @@ func full(t *testing.T, kind string, leave int64, later string, then func(w *wor
 	next := sh("next", "exit 0")
 	next.After = append(next.After, after("ends"))
 	w := newWorldIn(t, dir, tasks(ends, stays, next))
+	w.write(filepath.Join(dir, "wish"), "grace=10\x00by=somebody\x00") // later there is no room for it
 	w.start()
 	w.untilStarted("ends")
 	w.untilStarted("stays")
@@ -148,7 +149,28 @@ func TestFullDisk(t *testing.T) {
 					}
 				})
 			})
+			t.Run(name+"wished", func(t *testing.T) {
+				t.Parallel()
+				full(t, kind, leave, "exec sleep 1000", func(w *world, filling string) {
+					wishes(w, filepath.Join(filepath.Dir(filling), "wish"))
+					if s := w.finished(); s.State != machine.Killed || s.Kill.By != "somebody" {
+						t.Errorf("the task ended as %s: %s, %+v", s.State, s.Reason, s.Kill)
+					}
+				})
+			})
 		}
+	}
+}
+
+// wishes makes a file that holds a wish to end the task the standing one, and
+// tells the shim.
+func wishes(w *world, file string) {
+	w.Helper()
+	if err := os.Rename(file, w.dir.Shutdown()); err != nil {
+		w.Fatal(err)
+	}
+	if err := unix.Kill(w.holder(w.dir.ShimLock()), unix.SIGTERM); err != nil {
+		w.Fatal(err)
 	}
 }
 

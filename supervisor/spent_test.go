@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dewarhq/dewar/supervisor/control"
+	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
@@ -70,5 +71,37 @@ func TestSpentReserve(t *testing.T) {
 	limit(t, brain, unix.RLIM_INFINITY)
 	if diff := cmp.Diff(want, runs(w.finished())); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A wish to end the task that does not even fit into the reserve stands, and the
+// brain heeds it when there is room.
+func TestWishWithSpentReserve(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tasks(sh("web", "exec sleep 1000")))
+	w.start()
+	w.untilStarted("web")
+	brain := w.holder(w.dir.Lock())
+	info, err := os.Stat(w.dir.Journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit(t, brain, uint64(info.Size()))
+	wish := string(w.dir) + "/wish"
+	w.write(wish, "grace=20\x00by=somebody\x00")
+	wishes(w, wish)
+	var status control.Status
+	w.until("the brain says that the disk is full", func() bool {
+		if err := json.Unmarshal([]byte(w.ask(control.PathStatus, "", 200)), &status); err != nil {
+			t.Fatal(err)
+		}
+		return status.State.Full
+	})
+	if status.State.Kill != nil || status.Pid != brain {
+		t.Errorf("brain %d, then %d; the kill is %+v, and has no room", brain, status.Pid, status.State.Kill)
+	}
+	limit(t, brain, unix.RLIM_INFINITY)
+	if s := w.finished(); s.State != machine.Killed || s.Kill.By != "somebody" {
+		t.Errorf("the task ended as %s, %+v", s.State, s.Kill)
 	}
 }
