@@ -9,7 +9,7 @@ import "encoding/json"
 // Paths are absolute, clean and those that the processes see, but for RootFS
 // and the source of a volume, which are the machine's.
 type Isolation struct {
-	PID          Scope    `json:"pid"`                   // private: the task sees only its own processes; an init of ours reaps orphans
+	PID          Scope    `json:"pid"`                   // private: a run sees only itself and what it has started, which ends with it; an init of ours reaps orphans
 	Tmp          Scope    `json:"tmp"`                   // /tmp; with a RootFS, host is the /tmp that it has
 	Shm          Scope    `json:"shm"`                   // /dev/shm
 	IPC          Scope    `json:"ipc"`                   // System V IPC and POSIX message queues
@@ -36,7 +36,7 @@ type Scope string
 
 const (
 	Host    Scope = "host"    // the machine's
-	Private Scope = "private" // the task's own, shared by its processes
+	Private Scope = "private" // the task's own, shared by its processes; for PID a run's own
 )
 
 // Network says which network a task has.

@@ -4,17 +4,17 @@ import "cmp"
 
 // Resources of a task, or of one process inside the task's. Sizes are bytes.
 // A zero is a limit that was not asked for, with two exceptions: a task always
-// has a limit of processes (Task.Limits), and nothing has swap unless Swap says
-// so. GPU is only recorded.
+// has a limit of processes (Task.Limits), and what has RAM has no swap beside it
+// unless Swap says so. GPU is only recorded.
 //
-// All but GPU takes control groups, and Disk accounting or quotas. A limit that
-// was asked for and cannot be applied is a failure to start.
+// All but Disk and GPU take control groups. A limit that was asked for and
+// cannot be applied is a failure to start.
 type Resources struct {
 	CPU     float64 `json:"cpu,omitempty"`      // cores; a weight: who has asked for more gets more when there is not enough
 	CPUHard float64 `json:"cpu_hard,omitempty"` // cores; a quota: no more even if the machine is idle
 	RAM     Size    `json:"ram,omitempty"`      // the kernel kills beyond it
 	RAMSoft Size    `json:"ram_soft,omitempty"` // the kernel slows down and reclaims beyond it; less than RAM
-	Swap    Size    `json:"swap,omitempty"`     // beside RAM, not part of it
+	Swap    Size    `json:"swap,omitempty"`     // beside RAM, which it needs, and not part of it
 	Pids    int     `json:"pids,omitempty"`     // processes and threads at one time
 	IO      *IO     `json:"io,omitempty"`
 	CPUSet  string  `json:"cpuset,omitempty"` // the CPUs it may run on, as the kernel writes them: "0-3,7" (ParseCPUSet)
@@ -23,7 +23,7 @@ type Resources struct {
 }
 
 // IO bounds the traffic with block devices; Read and Write are bytes a second
-// on each device.
+// on the device that the sandbox is on.
 type IO struct {
 	Weight int  `json:"weight,omitempty"` // 1 to 10000; the kernel's default is 100
 	Read   Size `json:"read,omitempty"`
@@ -51,8 +51,8 @@ func (t Task) Limits() Resources {
 }
 
 // Limits are what the process may use of the task's limits. A zero is no limit
-// of its own, also for Pids; for Swap it is no swap. IO is the process' own
-// value, not a copy.
+// of its own, also for Pids; for Swap beside a RAM of its own it is no swap. IO
+// is the process' own value, not a copy.
 func (p Process) Limits() Resources {
 	if p.Resources == nil {
 		return Resources{}

@@ -74,8 +74,11 @@ func (v *validation) memory(path Path, r *Resources) {
 	case r.RAM >= leastRAM && r.RAMSoft >= r.RAM:
 		v.add(path.With("ram_soft"), "ram_soft is %s, not less than ram, %s: it is to slow the processes down before ram kills one; lower it", r.RAMSoft, r.RAM)
 	}
-	if r.Swap < 0 {
+	switch {
+	case r.Swap < 0:
 		v.add(path.With("swap"), "swap is %s: it cannot be negative (0 means none)", r.Swap)
+	case r.Swap > 0 && r.RAM == 0:
+		v.add(path.With("swap"), "swap is %s, and there is no ram that it comes beside: give ram too", r.Swap)
 	}
 }
 
@@ -94,8 +97,8 @@ func (v *validation) inside(path Path, own Resources) {
 		within(v, path.With("io", "read"), own.IO.Read, whole.IO.Read)
 		within(v, path.With("io", "write"), own.IO.Write, whole.IO.Write)
 	}
-	if within(v, path.With("swap"), own.Swap, whole.Swap); own.Swap > 0 && whole.Swap == 0 {
-		v.add(path.With("swap"), "swap is %s, and the task has none: give the task as much", own.Swap)
+	if within(v, path.With("swap"), own.Swap, whole.Swap); own.Swap > 0 && whole.Swap == 0 && whole.RAM > 0 {
+		v.add(path.With("swap"), "swap of the process is %s, and the task has ram and no swap: give the task as much", own.Swap)
 	}
 	v.insideCPUSet(path.With("cpuset"), own.CPUSet, whole.CPUSet)
 }

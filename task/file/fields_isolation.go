@@ -7,7 +7,7 @@ var isolations = structure[task.Isolation]{
 	doc:   "Walls around a task, beyond its control group. They take root and the program dewar-container.",
 	empty: task.DefaultIsolation,
 	rows: []row[task.Isolation]{
-		field("pid", choice(task.Scopes), func(i *task.Isolation) *task.Scope { return &i.PID }, "private: the task sees only its own processes."),
+		field("pid", choice(task.Scopes), func(i *task.Isolation) *task.Scope { return &i.PID }, "private: a run sees only itself and what it has started, which ends with it."),
 		field("tmp", choice(task.Scopes), func(i *task.Isolation) *task.Scope { return &i.Tmp }, "private: a /tmp of the task's own, which ends with it."),
 		field("shm", choice(task.Scopes), func(i *task.Isolation) *task.Scope { return &i.Shm }, "private: a /dev/shm of the task's own, which ends with it."),
 		field("ipc", choice(task.Scopes), func(i *task.Isolation) *task.Scope { return &i.IPC }, "private: System V IPC and message queues of the task's own."),

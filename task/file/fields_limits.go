@@ -15,7 +15,7 @@ var resources = structure[task.Resources]{
 		field("cpu_hard", hardCPUs, func(r *task.Resources) *float64 { return &r.CPUHard }, "CPUs, at least 0.01: no more even if the machine is idle. true: as many as cpu."),
 		field("ram", positive(size), func(r *task.Resources) *task.Size { return &r.RAM }, "Memory, as bytes or as in 128MB. Beyond it the kernel kills; see oom."),
 		field("ram_soft", positive(size), func(r *task.Resources) *task.Size { return &r.RAMSoft }, "Memory beyond which the kernel slows the processes down and reclaims; less than ram."),
-		field("swap", atLeastZero(size), func(r *task.Resources) *task.Size { return &r.Swap }, "Swap, beside ram. Default: none."),
+		field("swap", atLeastZero(size), func(r *task.Resources) *task.Size { return &r.Swap }, "Swap beside ram, which it needs. Default: none."),
 		field("pids", positive(integer(1)), func(r *task.Resources) *int { return &r.Pids }, "Processes and threads at one time. Default: 4096 for a task, no limit of its own for a process."),
 		field("io", optional(ios.kind()), func(r *task.Resources) **task.IO { return &r.IO }, "Traffic with block devices."),
 		field("cpuset", text, func(r *task.Resources) *string { return &r.CPUSet }, "The CPUs it may run on, as in 0-3,7. Default: all."),
@@ -30,8 +30,8 @@ var ios = structure[task.IO]{
 	empty: zero[task.IO],
 	rows: []row[task.IO]{
 		field("weight", positive(integer(1)), func(io *task.IO) *int { return &io.Weight }, "1 to 10000; who has more gets more of a busy device. The kernel's default is 100."),
-		field("read", positive(size), func(io *task.IO) *task.Size { return &io.Read }, "Bytes a second read from each device, as in 10MB."),
-		field("write", positive(size), func(io *task.IO) *task.Size { return &io.Write }, "Bytes a second written to each device, as in 10MB."),
+		field("read", positive(size), func(io *task.IO) *task.Size { return &io.Read }, "Bytes a second read from the device that the sandbox is on, as in 10MB."),
+		field("write", positive(size), func(io *task.IO) *task.Size { return &io.Write }, "Bytes a second written to the device that the sandbox is on, as in 10MB."),
 	},
 }
 
