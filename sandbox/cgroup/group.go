@@ -1,8 +1,14 @@
 package cgroup
 
 import (
-	"context"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Group is one group: in each hierarchy the directory at the same place below
@@ -14,69 +20,184 @@ type Group struct {
 }
 
 // String is the group as people read it: task/p-web.
-func (g Group) String() string { return g.path }
+func (g Group) String() string { return path.Join(path.Base(g.tree.hierarchies()[0]), g.path) }
 
-// Make makes the group in each hierarchy that every process enters. One that
-// exists is taken up.
-func (g Group) Make() error { return errUnfinished }
+// unified is the group's directory there, "" if there is no such hierarchy.
+func (g Group) unified() string {
+	if g.tree.place.Unified == "" {
+		return ""
+	}
+	return path.Join(g.tree.place.Unified, g.path)
+}
+
+// v1 is the group's directory in the hierarchy of a controller, or "".
+func (g Group) v1(controller string) string {
+	dir, ok := g.tree.place.V1[controller]
+	if !ok {
+		return ""
+	}
+	return path.Join(dir, g.path)
+}
+
+// made are the group's directories that exist, the unified one first.
+func (g Group) made() (dirs []string) {
+	for _, dir := range g.tree.hierarchies() {
+		if at := path.Join(dir, g.path); exists(at) {
+			dirs = append(dirs, at)
+		}
+	}
+	return dirs
+}
 
 // Exists says whether the group is there in any hierarchy.
-func (g Group) Exists() bool { return false }
-
-// Remove removes this group and those below it, deepest first; see Tree.Remove.
-func (g Group) Remove(ctx context.Context) error { return errUnfinished }
+func (g Group) Exists() bool { return len(g.made()) > 0 }
 
 // Entry is what starting a process inside takes: the v2 directory to be cloned
 // into ("" if there is none), and the cgroup.procs files of v1 hierarchies that
 // the exec step writes "0" into, in this order. Only hierarchies in which the
 // task has a limit, is counted, or is killed: ask again after Limit.
-func (g Group) Entry() (unified string, v1 []string) { return "", nil }
+//
+// Where a hierarchy has no group of this name, but one above within task/ or
+// checks/, that is the one to enter: limits are hierarchical.
+func (g Group) Entry() (unified string, v1 []string) {
+	for _, dir := range g.tree.hierarchies() {
+		at := g.nearest(dir)
+		switch {
+		case at == "":
+		case dir == g.tree.place.Unified:
+			unified = at
+		default:
+			v1 = append(v1, at+"/cgroup.procs")
+		}
+	}
+	return unified, v1
+}
+
+// nearest is the group's directory in a hierarchy, or that of the nearest group
+// above which exists there, up to task/ or checks/.
+func (g Group) nearest(hierarchy string) string {
+	for below := g.path; below != "." && below != ""; below = path.Dir(below) {
+		if at := path.Join(hierarchy, below); exists(at) {
+			return at
+		}
+	}
+	return ""
+}
 
 // Procs answers every process in the group and below, each once, in ascending
-// order; no zombies. Pid 0 is a process of another pid namespace.
-func (g Group) Procs() ([]int, error) { return nil, errUnfinished }
-
-// Populated says whether anything lives in the group or below.
-func (g Group) Populated() (bool, error) { return false, errUnfinished }
-
-// Kill kills everything in the group and below, whatever state it is in, and
-// waits until it is gone. nil means: seen empty, in every hierarchy, sub-groups
-// included. When ctx ends first, the error is an *Alive. A ctx without end
-// waits for ever.
-func (g Group) Kill(ctx context.Context) error { return errUnfinished }
-
-// Signal sends sig to each process in the group and below, once. One that is
-// gone meanwhile is no error.
-func (g Group) Signal(sig syscall.Signal) error { return errUnfinished }
-
-// Freeze stops the group and those below it, and waits until all stand still.
-// If ctx ends first, the group is thawed again, and the error names who moves.
-func (g Group) Freeze(ctx context.Context) error { return errUnfinished }
-
-// Thaw lets it go on.
-func (g Group) Thaw() error { return errUnfinished }
-
-// Frozen says whether everything in the group stands still, by our doing or by
-// that of a group above.
-func (g Group) Frozen() (bool, error) { return false, errUnfinished }
-
-// Alive is the error of a Kill that ran out of time: who is left.
-type Alive struct {
-	Group string
-	Procs []Stuck // at least one; at most 20 are described
-	More  int     // how many others there are
-	Cause error   // ctx's
+// order; no zombies (v1 before 5.2 lists one whose other threads live). Pid 0
+// is a process of another pid namespace.
+func (g Group) Procs() ([]int, error) {
+	var all []int
+	for _, dir := range g.made() {
+		var err error
+		if all, err = procs(all, dir); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
-// Stuck is one process that does not die.
-type Stuck struct {
-	Pid     int    `json:"pid"`
-	Command string `json:"command"`
-	State   string `json:"state"` // D, T, …: as ps says
-	Wchan   string `json:"wchan"` // where in the kernel it waits, if it says
-	Group   string `json:"group"`
+// procs appends who is in a directory and below. Directories that go meanwhile
+// are empty.
+func procs(to []int, dir string) ([]int, error) {
+	err := walk(dir, func(at string) error {
+		err := withFile(at+"/cgroup.procs", func(b []byte) { to = pids(to, b) })
+		// A threaded group: its processes are listed where the threads'
+		// domain is, which is above, and below ours.
+		if unsupported(err) || gone(err) {
+			return nil
+		}
+		return err
+	})
+	return to, err
 }
 
-func (a *Alive) Error() string { return "kill " + a.Group + ": processes are left" }
+// walk calls each of a directory and the groups below it, children first.
+func walk(dir string, each func(string) error) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		if gone(err) {
+			return nil
+		}
+		return fmt.Errorf("look at group %s: %w", dir, err)
+	}
+	if st.Nlink != 2 { // a group without children has two links; 1 is a file system that does not count
+		entries, err := os.ReadDir(dir)
+		if err != nil && !gone(err) {
+			return fmt.Errorf("list the groups below %s: %w", dir, reason(err))
+		}
+		for _, entry := range entries {
+			if !entry.IsDir() {
+				continue
+			}
+			if err := walk(path.Join(dir, entry.Name()), each); err != nil {
+				return err
+			}
+		}
+	}
+	return each(dir)
+}
 
-func (a *Alive) Unwrap() error { return a.Cause }
+// Populated says whether anything lives in the group or below, in any
+// hierarchy.
+func (g Group) Populated() (bool, error) {
+	if dir := g.unified(); dir != "" {
+		text, err := events(dir)
+		if err != nil && !gone(err) {
+			return false, err
+		}
+		if text.populated {
+			return true, nil
+		}
+	}
+	left, err := g.strays()
+	return len(left) > 0, err
+}
+
+// strays are the processes below the group in hierarchies of v1. Where the
+// unified hierarchy contains the task, these are what has left it: root may.
+func (g Group) strays() (left []int, err error) {
+	for _, dir := range g.made() {
+		if dir == g.unified() {
+			continue
+		}
+		if left, err = procs(left, dir); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(left)
+	return slices.Compact(left), nil
+}
+
+// state is what cgroup.events says, since 4.? (frozen since 5.2).
+type state struct{ populated, frozen bool }
+
+func events(dir string) (s state, err error) {
+	err = withFile(dir+"/cgroup.events", func(b []byte) { s = parseEvents(b) })
+	return s, err
+}
+
+func parseEvents(b []byte) state {
+	return state{populated: flat(b, "populated") == 1, frozen: flat(b, "frozen") == 1}
+}
+
+// list joins what is said of some, of many the first twenty.
+func list(pids []int, say func(int) string) string {
+	var b strings.Builder
+	for i, pid := range pids {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(pids)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(say(pid))
+	}
+	return b.String()
+}
+
+// most is how many processes an error names.
+const most = 20

@@ -1,6 +1,16 @@
 package cgroup
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"syscall"
+)
 
 // Tree is the groups of one task.
 type Tree struct{ place Place }
@@ -10,15 +20,6 @@ func Open(p Place) *Tree { return &Tree{place: p} }
 
 // Place says where the groups are.
 func (t *Tree) Place() Place { return t.place }
-
-// Make makes task/, checks/ and ctl/, and on v2 hands controllers down to
-// task/. What is there already is taken up. On v2, unless our own group is the
-// root, no process may be left in it: whoever is ours is given as pids, and
-// steps aside first.
-func (t *Tree) Make(pids ...int) error { return errUnfinished }
-
-// StepAside moves processes into ctl/, in all hierarchies.
-func (t *Tree) StepAside(pids ...int) error { return errUnfinished }
 
 // Task is the group that has the task's limits.
 func (t *Tree) Task() Group { return Group{tree: t, path: "task"} }
@@ -32,9 +33,189 @@ func (t *Tree) Ctl() Group { return Group{tree: t, path: "ctl"} }
 // Process is the leaf of one process, in task/. Its name may be anything that
 // a process may be called (docs: no slash, control character or leading dot, at
 // most 200 bytes).
-func (t *Tree) Process(name string) Group { return Group{tree: t, path: "task/" + name} }
+func (t *Tree) Process(name string) Group { return Group{tree: t, path: "task/" + leaf(name)} }
+
+// all is the group that the others are in.
+func (t *Tree) all() Group { return Group{tree: t} }
+
+// Make makes task/, checks/ and ctl/, and on v2 hands controllers down to
+// task/. What is there already is taken up.
+//
+// On v2, unless our own group is the root of all, no process may be left in
+// it: whoever is ours is given as pids, and steps aside first. If others are
+// there, the error is a *Crowded.
+func (t *Tree) Make(pids ...int) error {
+	for _, g := range []Group{t.all(), t.Ctl(), t.Task(), t.Checks()} {
+		if err := g.Make(); err != nil {
+			return err
+		}
+	}
+	if err := t.StepAside(pids...); err != nil {
+		return err
+	}
+	return t.handDown()
+}
+
+// StepAside moves processes into ctl/, in all hierarchies.
+func (t *Tree) StepAside(pids ...int) error {
+	var all []error
+	for _, dir := range t.Ctl().made() {
+		for _, pid := range pids {
+			all = append(all, writeFile(dir+"/cgroup.procs", strconv.Itoa(pid)))
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		return fmt.Errorf("step aside into ctl: %w", err)
+	}
+	return nil
+}
+
+// StepBack moves processes out of ctl/ to where they came from, so that the
+// last of us can Remove everything. On v2 the kernel refuses that (EBUSY) for
+// as long as our own group hands controllers down, unless it is the root.
+func (t *Tree) StepBack(pids ...int) error {
+	var all []error
+	for _, dir := range t.Ctl().made() {
+		for _, pid := range pids {
+			all = append(all, writeFile(path.Dir(path.Dir(dir))+"/cgroup.procs", strconv.Itoa(pid)))
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		return fmt.Errorf("step back out of ctl: %w", err)
+	}
+	return nil
+}
+
+// Crowded is the error of Make where somebody in our own group keeps it from
+// handing controllers down.
+type Crowded struct {
+	Dir  string
+	Pids []int
+}
+
+func (c *Crowded) Error() string {
+	return fmt.Sprintf("hand controllers down from our own group %s: processes that are not ours are in it: %s",
+		c.Dir, list(c.Pids, func(pid int) string { return fmt.Sprintf("%d (%s)", pid, command(pid)) }))
+}
+
+func (c *Crowded) Unwrap() error { return syscall.EBUSY }
+
+// wanted are the v2 controllers that every task gets, for limits or figures.
+// cpuset is handed down when somebody limits it.
+var wanted = []string{"cpu", "memory", "pids", "io"}
+
+// handDown hands down to task/'s and checks/'s children what is wanted and
+// there. A single controller that the kernel does not hand down (cpu does not
+// go while a real-time process lives, before 5.?) is left to Limit, which says
+// so to whoever asks for it.
+func (t *Tree) handDown() error {
+	if t.place.Unified == "" {
+		return nil
+	}
+	own := path.Dir(t.place.Unified)
+	have, err := words2(own + "/cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	for _, word := range wanted {
+		if !slices.Contains(have, word) {
+			continue
+		}
+		err := enable(own, t.place.Unified, word)
+		if errors.Is(err, syscall.EBUSY) {
+			return t.crowded(own, err)
+		}
+		if err == nil && enable(t.place.Unified, t.Task().unified(), word) != nil {
+			continue
+		}
+	}
+	return nil
+}
+
+func (t *Tree) crowded(own string, busy error) error {
+	found, err := strangers(own, nil)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return busy
+	}
+	return &Crowded{Dir: own, Pids: found}
+}
+
+// hierarchies are the task's directories, each once, the unified one first.
+func (t *Tree) hierarchies() (dirs []string) {
+	if t.place.Unified != "" {
+		dirs = append(dirs, t.place.Unified)
+	}
+	for _, controller := range t.controllers() {
+		if dir := t.place.V1[controller]; !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// controllers are those of the place, in the order of used.
+func (t *Tree) controllers() []string {
+	names := slices.Collect(maps.Keys(t.place.V1))
+	slices.SortFunc(names, func(a, b string) int { return slices.Index(used, a) - slices.Index(used, b) })
+	return names
+}
 
 // Remove removes all of it, the users' own sub-groups included. It kills
 // nothing: an error names what still lives there. The kernel may need a moment
 // after the last exit: until ctx ends.
-func (t *Tree) Remove(ctx context.Context) error { return errUnfinished }
+func (t *Tree) Remove(ctx context.Context) error { return t.all().Remove(ctx) }
+
+// Make makes the group in each hierarchy that every process enters. One that
+// exists is taken up. (blkio and cpuset of v1 are entered only where somebody
+// limits them: Limit makes those.)
+func (g Group) Make() error {
+	for _, controller := range g.tree.controllers() {
+		if controller == "blkio" || controller == "cpuset" {
+			continue
+		}
+		if err := makeDir(g.v1(controller)); err != nil {
+			return err
+		}
+	}
+	if g.tree.place.Unified == "" {
+		return nil
+	}
+	return makeDir(g.unified())
+}
+
+// makeIn makes the group, and those above it, in a hierarchy of v1 that is not
+// entered by default.
+func (g Group) makeIn(controller string) error {
+	dir, ok := g.tree.place.V1[controller]
+	if !ok {
+		return fmt.Errorf("make group %s: there is no %s hierarchy: %w", g, controller, os.ErrNotExist)
+	}
+	for _, below := range append([]string{""}, prefixes(g.path)...) {
+		at := path.Join(dir, below)
+		if err := makeDir(at); err != nil {
+			return err
+		}
+		if controller == "cpuset" {
+			if err := inheritCPUSet(at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// prefixes of a/b/c are a, a/b, a/b/c.
+func prefixes(p string) (all []string) {
+	for at, c := range p {
+		if c == '/' {
+			all = append(all, p[:at])
+		}
+	}
+	if p != "" {
+		all = append(all, p)
+	}
+	return all
+}
