@@ -13,8 +13,8 @@ type Task struct {
 	NoNewPrivs       bool         `json:"no_new_privs"`
 	Isolation        *Isolation   `json:"isolation,omitempty"` // nil: no walls, only groups
 	User             string       `json:"user,omitempty"`      // empty: whoever starts the task
-	OOM              OOM          `json:"oom"`
-	DiskAction       DiskAction   `json:"disk_action"`
+	OOM              OOM          `json:"oom,omitempty"`
+	DiskAction       DiskAction   `json:"disk_action,omitempty"`
 	Attributes
 }
 
