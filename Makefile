@@ -23,12 +23,12 @@ build:
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ ./cmd/...
 
-# What tests run: the same programs, and once more with crash points.
+# What tests run: the same programs, once more with crash points, and what boots guests.
 programs: build
 	@mkdir -p $(BIN)/crashpoints
 	$(BUILD) -tags crashpoints -o $(BIN)/crashpoints/ ./cmd/...
 	@mkdir -p $(BIN)/test
-	$(BUILD) -o $(BIN)/test/ ./test/chaos/payload
+	$(BUILD) -o $(BIN)/test/ ./test/chaos/payload ./test/vm
 
 run: build
 	@BIN=$(BIN) bash examples/run.sh

@@ -1,7 +1,8 @@
 // Package needs lets a test say what it cannot do without: root, an ordinary
-// user, a program. Where that is not there, the test is skipped with a reason
-// that begins with "needs: ", which test/lanes reads: a test may be skipped in
-// one lane, but `make check` fails if it ran in none.
+// user, a program, a kernel with certain control groups or quotas. Where that is
+// not there, the test is skipped with a reason that begins with "needs: ",
+// which test/lanes reads: a test may be skipped in one lane, but `make check`
+// fails if it ran in none.
 //
 // What comes in: a test, and the thing it needs. What goes out: the thing
 // (a program's path), or a skip. Deliberately absent: looking for the thing by
@@ -10,5 +11,5 @@
 // In the environment:
 //
 //	DEWAR_TEST_STRICT=1   a missing program fails the test instead of skipping it (CI)
-//	DEWAR_LANE=user       set by test/lanes: this is root's make check, gone down to an ordinary user
+//	DEWAR_LANE=v2         set by test/lanes: the lane's name, where it is not root's own
 package needs

@@ -17,6 +17,11 @@ const (
 	ReasonUser = Prefix + "an ordinary user"
 )
 
+// ReasonKernel begins the reasons that depend on the kernel and on how it was
+// set up: where the machine's own will not do, a guest of test/vm makes them go
+// away.
+const ReasonKernel = Prefix + "a kernel with "
+
 // Root skips t unless it runs as root.
 func Root(t testing.TB) {
 	t.Helper()
@@ -51,14 +56,25 @@ func Program(t testing.TB, names ...string) string {
 }
 
 // Go answers the path of the go command, of which t can build and list this
-// module. The user lane of root's make check has none: its user cannot read
-// root's module cache.
+// module. Only root's lane has one: another user cannot read root's module
+// cache, and under a guest's emulation the compiler takes too long.
 func Go(t testing.TB) string {
 	t.Helper()
-	if os.Getenv("DEWAR_LANE") == "user" {
+	if lane := os.Getenv("DEWAR_LANE"); lane != "" && lane != "root" {
 		t.Skip(Prefix + "a go command with a module cache of its own")
 	}
 	return Program(t, "go")
+}
+
+// Guest skips t where test/vm cannot boot a guest: it takes root, qemu, and not
+// being in a guest already.
+func Guest(t testing.TB) {
+	t.Helper()
+	Root(t)
+	if lane := os.Getenv("DEWAR_LANE"); lane != "" && lane != "root" {
+		t.Skip(Prefix + "not to be in a guest already")
+	}
+	Program(t, "qemu-system-x86_64")
 }
 
 // Strict says whether a missing program is a failure.
