@@ -55,10 +55,13 @@ func (v *validation) rootfs(at Path, root string) {
 }
 
 func (v *validation) capabilities(at Path, names []string) {
+	seen := map[string]bool{}
 	for i, name := range names {
+		twice := seen[name]
+		seen[name] = true
 		bare, hint := "CAP_"+strings.TrimPrefix(strings.ToUpper(name), "CAP_"), ""
 		switch {
-		case slices.Contains(names[:i], name):
+		case twice:
 			v.add(at.With(i), "the capability %s is there twice: remove one", name)
 			continue
 		case slices.Contains(Capabilities, name):

@@ -1,73 +1,71 @@
 package task
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
-// mounts are all that changes the tree of files behind the walls. No two of
-// them may be at one place, since only one would be seen.
+// places are the paths at which something is put behind the walls. No two
+// things may be at one, since only one of them would be seen.
+type places struct {
+	*validation
+	by    map[string]string // what is at a path
+	below map[string]string // by every directory above a volume: the first such volume
+}
+
 func (v *validation) mounts(at Path, i *Isolation) {
-	taken := map[string]string{}
+	p := places{v, map[string]string{}, map[string]string{}}
 	if i.Tmp == Private {
-		taken["/tmp"] = "tmp: private"
+		p.by["/tmp"] = "tmp: private"
 	}
 	if i.Shm == Private {
-		taken["/dev/shm"] = "shm: private"
+		p.by["/dev/shm"] = "shm: private"
 	}
 	for n, volume := range i.Volumes {
-		v.volume(at.With("volumes", n), i.Volumes[:n], volume, taken)
+		p.volume(at.With("volumes", n), volume)
 	}
 	for n, hidden := range i.Hidden {
-		if v.place(at.With("hidden", n), "hidden path", hidden, taken) {
-			taken[hidden] = "hidden"
-			v.hiddenVolumes(at.With("hidden", n), hidden, i.Volumes)
+		at := at.With("hidden", n)
+		if volume := p.below[hidden]; p.take(at, "hidden path", hidden, "hidden") && volume != "" {
+			p.add(at, "the hidden path %s hides a volume, %s: hide what is beside it, or take the volume away", Quote(hidden), Quote(volume))
 		}
 	}
 	for n, path := range i.ReadOnly {
-		if v.place(at.With("read_only", n), "read-only path", path, taken) {
-			taken[path] = "read_only"
-		}
+		p.take(at.With("read_only", n), "read-only path", path, "read_only")
 	}
 }
 
-func (v *validation) volume(at Path, before []Volume, volume Volume, taken map[string]string) {
-	v.addErr(at.With("source"), checkPath(volume.Source), "the source of a volume, %s,", Quote(volume.Source))
-	target := at.With("target")
-	if !v.place(target, "volume's target", volume.Target, taken) {
+func (p *places) volume(at Path, volume Volume) {
+	p.addErr(at.With("source"), checkPath(volume.Source), "the source of a volume, %s,", Quote(volume.Source))
+	at, target := at.With("target"), volume.Target
+	if !p.take(at, "volume's target", target, "a volume") {
 		return
 	}
-	taken[volume.Target] = "a volume"
 	for _, system := range []string{"/proc", "/sys"} {
-		if volume.Target == system || strings.HasPrefix(volume.Target, system+"/") {
-			v.add(target, "the volume's target %s is inside of %s, which belongs to the kernel: choose another", Quote(volume.Target), system)
-			return
+		if target == system || strings.HasPrefix(target, system+"/") {
+			p.add(at, "the volume's target %s is inside of %s, which belongs to the kernel: choose another", Quote(target), system)
 		}
 	}
-	for _, b := range before {
-		if strings.HasPrefix(b.Target, volume.Target+"/") {
-			v.add(target, "the volume's target %s covers %s, which is mounted before it: put this volume first", Quote(volume.Target), Quote(b.Target))
-			return
-		}
+	if covered := p.below[target]; covered != "" {
+		p.add(at, "the volume's target %s covers %s, which is mounted before it: put this volume first", Quote(target), Quote(covered))
 	}
-}
-
-func (v *validation) hiddenVolumes(at Path, hidden string, volumes []Volume) {
-	for _, volume := range volumes {
-		if strings.HasPrefix(volume.Target, hidden+"/") {
-			v.add(at, "the hidden path %s hides a volume, %s: hide what is beside it, or take the volume away", Quote(hidden), Quote(volume.Target))
-		}
+	for above := path.Dir(target); above != "/" && p.below[above] == ""; above = path.Dir(above) {
+		p.below[above] = target
 	}
 }
 
-// place says whether something can be put at a path.
-func (v *validation) place(at Path, what, path string, taken map[string]string) bool {
-	by, twice := taken[path]
+// take puts something at a path, if it can be.
+func (p *places) take(at Path, what, path, as string) bool {
+	by, taken := p.by[path]
 	switch err := checkPath(path); {
 	case path == "/":
-		v.add(at, "the %s is /, which is everything: name what is meant inside of it", what)
+		p.add(at, "the %s is /, which is everything: name what is meant inside of it", what)
 	case err != nil:
-		v.addErr(at, err, "the %s %s", what, Quote(path))
-	case twice:
-		v.add(at, "the %s %s is taken already, by %s: keep one of them", what, Quote(path), by)
+		p.addErr(at, err, "the %s %s", what, Quote(path))
+	case taken:
+		p.add(at, "the %s %s is taken already, by %s: keep one of them", what, Quote(path), by)
 	default:
+		p.by[path] = as
 		return true
 	}
 	return false

@@ -51,10 +51,17 @@ func TestBigFiles(t *testing.T) {
 	few, _ := big(300)
 	loop := `{process: "process 0", when: started}`
 	command := "processes:\n  - name: a\n    cmdline: |\n" + strings.Repeat("      echo\n", 40_000)
+	var volumes, capabilities strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&volumes, `{"source": "/a", "target": "/v/%d/w"}, `, i)
+		fmt.Fprintf(&capabilities, `"CAP_%d", `, i)
+	}
+	walls := `{"isolation": {"volumes": [` + volumes.String() + `{"source": "/", "target": "/v/0"}], "hidden": ["/v"], "capabilities": [` + capabilities.String() + `"CAP_KILL"]}, "processes": [{"name": "a", "cmdline": "x"}]}`
 	for _, c := range []struct {
 		name, text string
 		errors     int
 	}{
+		{"walls", walls, 10_002},
 		{"a task", strings.Replace(yaml, loop, "", 1), 0},
 		{"a task.json", strings.Replace(json, `{"process": "process 0", "when": "started"}`, "", 1), 0},
 		{"a cycle of all", strings.Replace(few, loop, "{process: last}", 1), 1},
