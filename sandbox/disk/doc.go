@@ -7,8 +7,9 @@
 //
 //	project quota    the kernel counts and refuses. The sandbox and all that is
 //	                 made in it carry a number (the project); a write beyond the
-//	                 project's limit fails with EDQUOT. ext4 (since kernel 4.5)
-//	                 and xfs, mounted with prjquota; needs CAP_SYS_ADMIN
+//	                 project's limit fails, with EDQUOT on ext4 (which has them
+//	                 since kernel 4.5), with ENOSPC on xfs. They have to be
+//	                 mounted with prjquota; setting a limit needs CAP_SYS_ADMIN
 //	walk             we count. Files are looked at one by one, never opened, and
 //	                 a limit is found to be passed seconds afterwards
 //
@@ -18,12 +19,14 @@
 // plain root, is counted but not refused (fs/quota/dquot.c, ignore_hardlimit);
 // xfs refuses root as well. And the owner of a file may give it another project
 // by FS_IOC_FSSETXATTR, unless it lives in a user namespace of its own
-// (fs/ioctl.c, fileattr_set_prepare): a quota holds what grows by mistake, not
+// (the kernel's fileattr_set_prepare): a quota holds what grows by mistake, not
 // who wants to evade it. Whoever must hold these too keeps a Watch besides.
 //
 // A quota also counts what was deleted and is still open; a walk cannot see it.
 // Inside of a sandbox with a project, rename and link from outside fail with
-// EXDEV, as from another file system; mv copies then.
+// EXDEV, as from another file system; mv copies then. A kernel may be built
+// without the quotas of ext4 (CONFIG_QFMT_V2) or of xfs (CONFIG_XFS_QUOTA), and
+// then refuses the mount.
 //
 // # Why there is a walk, when nothing should poll
 //

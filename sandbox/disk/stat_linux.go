@@ -89,13 +89,14 @@ func kindOf(mode uint32) kind {
 	return special
 }
 
-// within says whether n is on the same mount as the top: its file system alone
-// does not tell a bind mount, and every subvolume of btrfs looks like one.
+// within says whether n is on the same mount as the top. The device's number
+// does not tell a bind mount, and differs below btrfs' subvolumes and for files
+// of overlayfs; where nothing else is known it stops at directories only.
 func within(top, n node) bool {
 	if top.mount != 0 && n.mount != 0 {
 		return top.mount == n.mount
 	}
-	return top.id.dev == n.id.dev
+	return n.kind != directory || top.id.dev == n.id.dev
 }
 
 // lazy answers AT_STATX_DONT_SYNC for file systems whose figures are always at
