@@ -33,12 +33,15 @@ var ours = []struct {
 	{pkg: "supervisor/control", may: "supervisor/machine task", why: "the door's client; the CLI uses it without being a brain"},
 	{pkg: "sandbox", may: "task", why: "places, not processes"},
 	{pkg: "sandbox/cgroup", why: "the kernel's files: it knows nothing of tasks"},
+	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
 	{pkg: "supervisor", may: "sandbox supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it runs a task, whoever reads or asked"},
-	{pkg: "observer", may: "supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
+	{pkg: "observer", may: "sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it reads what is there and trusts no brain"},
-	{pkg: "launch", may: "sandbox supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client observer task task/file",
+	{pkg: "observer/usage", may: "observer sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
+		why: "it reads the kernel's books of a task, and leads to gopsutil"},
+	{pkg: "launch", may: "sandbox sandbox/cgroup sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client observer task task/file",
 		why: "it makes task directories and starts shims"},
 }
 
@@ -51,6 +54,8 @@ var outside = []struct {
 }{
 	{"github.com/spf13/cobra", "cmd", "flags are a command's affair"},
 	{"github.com/charmbracelet", "cli cmd/dewar", "only the CLI draws"},
+	{"github.com/shirou/gopsutil", "observer/usage cli cmd/dewar", "one fallback for tasks without groups; nothing that stays links it"},
+	{"github.com/opencontainers/runc", "cmd/dewar-container", "it is large, needs cgo, and is only for who builds walls"},
 	{"github.com/goccy/go-yaml", "task/file launch cmd/dewar", "only who reads people's files reads YAML"},
 	{"testing", "test", "no program carries the test library"},
 }

@@ -1,0 +1,111 @@
+//go:build linux && cgo
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/dewarhq/dewar/sandbox/container"
+)
+
+// enterMain returns only when the command could not be executed.
+func enterMain(dir string, args []string) int {
+	logrus.SetOutput(io.Discard)
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		args = []string{"/bin/sh"}
+	}
+	if err := enter(dir, args); err != nil {
+		fmt.Fprintln(os.Stderr, "dewar-container:", err)
+	}
+	return exitSystem
+}
+
+// enter starts a command inside of a run, and becomes @hold.
+func enter(dir string, args []string) error {
+	if os.Geteuid() != 0 {
+		return errors.New("enter a run behind walls: only root can")
+	}
+	if errno := startError(); errno != 0 {
+		return fmt.Errorf("make a mount namespace of our own: %w", errno)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	w, err := container.Read(dir)
+	if err != nil {
+		return err
+	}
+	if err := keepOutput(); err != nil {
+		return err
+	}
+	in, err := enterBox(dir, w, args)
+	if err != nil {
+		return fmt.Errorf("enter %s: %w", w.Run, err)
+	}
+	return in.hold("enter", dir, args[0], limits(w))
+}
+
+func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
+	box, err := libcontainer.Load(filepath.Join(dir, container.StateName), boxID)
+	if err != nil {
+		return nil, err
+	}
+	state, err := box.State()
+	if err != nil {
+		return nil, err
+	}
+	if status, err := box.Status(); err != nil || status != libcontainer.Running {
+		return nil, fmt.Errorf("it does not run any more, or not yet (%v)", status)
+	}
+	if err := joinGroups(state.InitProcessPid); err != nil {
+		return nil, err
+	}
+	s, err := newStage(dir, w)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newInside(w, s.self)
+	if err != nil {
+		return nil, err
+	}
+	if term := os.Getenv("TERM"); term != "" {
+		in.process.Env = append(in.process.Env, "TERM="+term)
+	}
+	in.process.Env = withoutNotify(in.process.Env)
+	in.args("exec", args)
+	return in, in.start(box)
+}
+
+// withoutNotify: who enters is not who is to say that the run is ready.
+func withoutNotify(env []string) []string {
+	var out []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, "NOTIFY_SOCKET=") {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// keepOutput puts stdout and stderr where newInside takes them from.
+func keepOutput() error {
+	for from, to := range map[int]int{1: keptStdout, 2: keptStderr} {
+		if err := unix.Dup3(from, to, unix.O_CLOEXEC); err != nil {
+			return fmt.Errorf("keep descriptor %d: %w", from, err)
+		}
+	}
+	return nil
+}
