@@ -77,3 +77,35 @@ func TestCPUSetsAreSets(t *testing.T) {
 		}
 	})
 }
+
+func TestCheckLimits(t *testing.T) {
+	made := DefaultTask()
+	made.Processes = named("a", "b")
+	made.Resources = &Resources{RAM: 1 << 20, CPU: 1}
+	made.Processes[0].Resources = &Resources{RAM: 1 << 19}
+	for _, c := range []struct {
+		process string
+		wanted  Resources
+		want    string // "" if it can be had
+	}{
+		{"", Resources{}, ""},
+		{"", Resources{RAM: 1 << 19}, ""},
+		{"", Resources{RAM: 1 << 18}, "processes[0].resources.ram: ram of the process is 512KB, more than the task's 256KB"},
+		{"", Resources{RAM: 5}, "resources.ram: ram is 5B"},
+		{"", Resources{CPUHard: HardAsCPU}, ""},
+		{"", Resources{Pids: -1}, "resources.pids"},
+		{"a", Resources{RAM: 1 << 20}, ""},
+		{"a", Resources{RAM: 1 << 21}, "ram of the process is 2MB, more than the task's 1MB"},
+		{"a", Resources{RAMSoft: 1 << 19}, "processes[0].resources.ram_soft: ram_soft is 512KB, not less than ram, 512KB"},
+		{"b", Resources{CPUHard: HardAsCPU}, "processes[1].resources.cpu_hard: cpu_hard: true"},
+		{"b", Resources{Pids: 5000}, "pids of the process is 5000, more than the task's 4096"},
+	} {
+		err := made.CheckLimits(c.process, c.wanted).Err()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q, %+v: %v; want %q", c.process, c.wanted, err, c.want)
+		}
+	}
+	if diff := cmp.Diff(&Resources{RAM: 1 << 20, CPU: 1}, made.Resources); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -126,3 +126,32 @@ func (v *validation) insideCPUSet(path Path, own, whole string) {
 		}
 	}
 }
+
+// CheckLimits finds why limits that a person wants for the running task, or for
+// one of its processes, cannot be had together with the others. The task holds
+// the limits of now; process is "" for the task's own.
+func (t Task) CheckLimits(process string, wanted Resources) Problems {
+	own := Resources{}
+	if t.Resources != nil {
+		own = *t.Resources
+	}
+	if process == "" {
+		own = own.With(wanted)
+	}
+	own.fillIn()
+	t.Resources = &own
+	v := &validation{Task: &t}
+	v.resources(Path{"resources"}, &own)
+	for i, p := range t.Processes {
+		if limits := p.Limits(); p.Name == process || process == "" && p.Resources != nil {
+			if process != "" {
+				limits = limits.With(wanted)
+			}
+			limits.fillIn()
+			at := Path{"processes", i, "resources"}
+			v.resources(at, &limits)
+			v.inside(at, limits)
+		}
+	}
+	return v.found
+}
