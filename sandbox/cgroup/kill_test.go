@@ -1,0 +1,197 @@
+package cgroup
+
+import (
+	"errors"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// soak is how often a test is repeated: DEWAR_SOAK times.
+func soak(n int) int {
+	if more, err := strconv.Atoi(os.Getenv("DEWAR_SOAK")); err == nil && more > 0 {
+		return n * more
+	}
+	return n
+}
+
+// Kill returns nil only when nothing is there, whatever lives in the group.
+func TestKill(t *testing.T) {
+	for _, what := range []string{"sleep", "family 100", "daemon", "stubborn", "stopped", "vfork", "bomb", "burrow"} {
+		name, _, _ := strings.Cut(what, " ")
+		t.Run(name, func(t *testing.T) {
+			tr := tree(t)
+			for range soak(3) {
+				killed(t, tr, what)
+			}
+		})
+	}
+}
+
+func killed(t *testing.T, tr *Tree, what string) {
+	t.Helper()
+	g := tr.Process("web")
+	if err := g.Make(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Limit(Limits{Pids: 300, Defaults: map[What]bool{Pids: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if what == "burrow" {
+		what += " " + strings.Join(g.made(), " ")
+	}
+	s := start(t, g, what)
+	if full, err := g.Populated(); !full || err != nil {
+		t.Errorf("populated: %v, %v", full, err)
+	}
+	if err := g.Kill(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody has the pipe any more: whoever had it was in the group.
+	if err := s.out.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for one := make([]byte, 64); ; {
+		if _, err := s.out.Read(one); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("somebody lives")
+			break
+		} else if err != nil {
+			break
+		}
+	}
+	if left, err := g.Procs(); len(left) > 0 || err != nil {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	s.dies(t)
+	if err := g.Remove(within(t, time.Minute)); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is frozen where Kill does not thaw it dies as little as what sleeps
+// uninterruptibly: it is named, and once it can go it is killed.
+func TestKillNamesWhoIsLeft(t *testing.T) {
+	tr := tree(t)
+	g := tr.Process("web")
+	if err := g.Make(); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, g, "sleep")
+	f := iceFor(t, s.Process.Pid)
+	if err := writeFile(f.file, f.on); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.thaw(); err != nil {
+			t.Error(err)
+		}
+	})
+	begun := time.Now()
+	err := g.Kill(within(t, 300*time.Millisecond))
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("Kill took %v", took)
+	}
+	var alive *Alive
+	if !errors.As(err, &alive) {
+		t.Fatalf("Kill: %v", err)
+	}
+	one := alive.Procs[0]
+	if len(alive.Procs) != 1 || one.Pid != s.Process.Pid || one.Command != "/proc/self/exe" || !strings.HasSuffix(one.Group, "/task/p-web") {
+		t.Errorf("alive: %+v", alive)
+	}
+	if one.State != "D" || one.Wchan == "" {
+		t.Errorf("state and wait channel of what is frozen: %q, %q", one.State, one.Wchan)
+	}
+	t.Log(err)
+	if err := f.thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Kill(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	s.dies(t)
+}
+
+// iceFor freezes a process from outside of its task: in v1's freezer if the
+// task is contained elsewhere, else in a group above.
+func iceFor(t *testing.T, pid int) freezer {
+	t.Helper()
+	dir, ok := host(t).Own["freezer"]
+	if !ok {
+		t.Skip("needs: a freezer of v1: what v2 has frozen can be killed")
+	}
+	at := path.Join(dir, "dewar-ice-"+strconv.Itoa(os.Getpid()))
+	if err := makeDir(at); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Rmdir(at); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := writeFile(at+"/cgroup.procs", strconv.Itoa(pid)); err != nil {
+		t.Fatal(err)
+	}
+	return freezer{file: at + "/freezer.state", on: "FROZEN", off: "THAWED"}
+}
+
+func TestSignalReachesEachOnce(t *testing.T) {
+	tr := tree(t)
+	g := tr.Process("web")
+	if err := g.Make(); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, g, "family 20")
+	before, err := g.Procs()
+	if err != nil || len(before) != 21 {
+		t.Fatalf("%d processes, %v", len(before), err)
+	}
+	if err := g.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range before {
+		for end := time.Now().Add(10 * time.Second); stateOf(pid) != "T"; {
+			if time.Now().After(end) {
+				t.Fatalf("%d is %s, not stopped", pid, stateOf(pid))
+			}
+		}
+	}
+	if err := g.Kill(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	s.dies(t)
+}
+
+func TestFreeze(t *testing.T) {
+	tr := tree(t)
+	g := tr.Process("web")
+	if err := g.Make(); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, g, "spin")
+	if err := tr.Task().Freeze(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for _, frozen := range []Group{tr.Task(), g} {
+		if is, err := frozen.Frozen(); !is || err != nil {
+			t.Errorf("%s frozen: %v, %v", frozen, is, err)
+		}
+	}
+	if err := tr.Task().Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := g.Frozen(); is || err != nil {
+		t.Errorf("frozen: %v, %v", is, err)
+	}
+	if err := g.Freeze(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Task().Kill(within(t, time.Minute)); err != nil { // what is frozen below, too
+		t.Fatal(err)
+	}
+	s.dies(t)
+}
