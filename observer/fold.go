@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/journal"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
@@ -148,6 +149,7 @@ func (f *fold) view(k keepers) *View {
 	v.problem(err)
 	v.Wish, err = readWish(f.dir)
 	v.problem(err)
+	v.lives()
 	if boot, err := shim.BootID(); err != nil {
 		v.problem(err)
 	} else {
@@ -179,4 +181,18 @@ func (f *fold) judge(v *View) {
 		return
 	}
 	v.Quarantine = wrong
+}
+
+// lives reads where the task lives: its groups, and its disk.
+func (v *View) lives() {
+	if g, found, err := sandbox.ReadGroups(v.Dir); err != nil {
+		v.problem(err)
+	} else if found {
+		v.Groups = &g
+	}
+	if d, found, err := sandbox.ReadDiskUsage(v.Dir); err != nil {
+		v.problem(err)
+	} else if found {
+		v.Disk = &d
+	}
 }

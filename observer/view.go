@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
@@ -26,6 +27,9 @@ type View struct {
 	Failing  *Failing // why no brain works; nil if nothing is known to be wrong
 	Wish     *Wish    // a standing wish to end the task; nil if there is none
 	Rebooted bool     // the machine was, since a brain last took up the task
+
+	Groups *sandbox.Groups    // where its kernel groups are, or why there are none; nil if that is not yet known
+	Disk   *sandbox.DiskUsage // what its sandbox held when that was last counted; nil if it was not
 
 	// Quarantine is why nothing can be decided about a task that has not ended,
 	// but that it be killed. A damaged journal is a *journal.Damaged; ErrNotTask
