@@ -22,6 +22,7 @@ type descent struct {
 	UID, GID int
 	User     string
 	Home     string // holds home, tmp, run and state
+	Lane     string
 }
 
 func (d *descent) setIDs(uid, gid string) (err error) {
@@ -69,7 +70,7 @@ func (d *descent) args() []string {
 }
 
 func (d *descent) environ(base []string) []string {
-	set := map[string]string{"USER": d.User, "LOGNAME": d.User, "DEWAR_LANE": userLane}
+	set := map[string]string{"USER": d.User, "LOGNAME": d.User, "DEWAR_LANE": d.Lane}
 	for _, r := range rooms {
 		set[r.variable] = filepath.Join(d.Home, r.name)
 	}
@@ -86,29 +87,29 @@ func (d *descent) environ(base []string) []string {
 
 // becomeUser is `lanes as-user UID GID USER HOME BINARY ARG…`. It returns only
 // if it failed.
-func becomeUser(args []string) error {
+func becomeUser(args []string) (int, error) {
 	if len(args) < 5 {
-		return fmt.Errorf("%s: %d words, too few", asUser, len(args))
+		return 0, fmt.Errorf("%d words, too few", len(args))
 	}
-	d := descent{User: args[2], Home: args[3]}
+	d := descent{User: args[2], Home: args[3], Lane: userLane}
 	if err := d.setIDs(args[0], args[1]); err != nil {
-		return fmt.Errorf("%s: %w", asUser, err)
+		return 0, err
 	}
 	binary := args[4]
 	if err := openBinary(binary); err != nil {
-		return fmt.Errorf("%s: let %s execute %s: %w", asUser, d.User, binary, err)
+		return 0, fmt.Errorf("let %s execute %s: %w", d.User, binary, err)
 	}
 	if err := syscall.Setgroups([]int{d.GID}); err != nil {
-		return fmt.Errorf("%s: set groups: %w", asUser, err)
+		return 0, fmt.Errorf("set groups: %w", err)
 	}
 	if err := syscall.Setgid(d.GID); err != nil {
-		return fmt.Errorf("%s: set gid %d: %w", asUser, d.GID, err)
+		return 0, fmt.Errorf("set gid %d: %w", d.GID, err)
 	}
 	if err := syscall.Setuid(d.UID); err != nil {
-		return fmt.Errorf("%s: set uid %d: %w", asUser, d.UID, err)
+		return 0, fmt.Errorf("set uid %d: %w", d.UID, err)
 	}
 	syscall.Umask(0o022)
-	return fmt.Errorf("%s: execute %s: %w", asUser, binary, syscall.Exec(binary, args[4:], d.environ(os.Environ())))
+	return 0, fmt.Errorf("execute %s: %w", binary, syscall.Exec(binary, args[4:], d.environ(os.Environ())))
 }
 
 // openBinary makes a test binary executable for all. It lies in a directory

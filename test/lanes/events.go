@@ -43,14 +43,18 @@ func (r Results) count(o Outcome) int {
 	return n
 }
 
+// leftAction is of an event that no go test makes: its output are the pids of
+// our programs that a guest's tests left running.
+const leftAction = "left"
+
 // event is one line of `go test -json`; see `go doc test2json`.
 type event struct {
 	Action      string
-	Package     string
-	ImportPath  string
-	Test        string
-	Output      string
-	FailedBuild string
+	Package     string `json:",omitempty"`
+	ImportPath  string `json:",omitempty"`
+	Test        string `json:",omitempty"`
+	Output      string `json:",omitempty"`
+	FailedBuild string `json:",omitempty"`
 }
 
 // reader turns the events of one lane into results, and shows what a person
@@ -94,6 +98,8 @@ func (r *reader) take(e event) {
 	switch e.Action {
 	case "build-output":
 		r.show(e.Output)
+	case leftAction:
+		r.results.Left = append(r.results.Left, strings.Fields(e.Output)...)
 	case "output":
 		r.said[t] = append(r.said[t], e.Output)
 	case "pass", "fail", "skip":

@@ -14,25 +14,36 @@ const (
 
 // lane is one way to run the tests.
 type lane struct {
-	name string   // rootLane or userLane
+	name string   // rootLane, userLane or a guest's
 	who  string   // for people
 	tree string   // the module's directory
 	env  []string // added to ours
 	bin  string   // where the programs are that only this lane runs; empty: others may run them too
 	exec string   // go test's -exec; empty: the test binary is run as it is
+	argv []string // of a guest's lane: what runs in place of go test
+}
+
+// command is what runs the lane's tests and writes their events.
+func (l *lane) command(o options) *exec.Cmd {
+	argv := l.argv
+	if argv == nil {
+		argv = append([]string{"go", "test", "-json"}, o.goTest()...)
+		if l.exec != "" {
+			argv = append(argv, "-exec", l.exec)
+		}
+		argv = append(argv, o.packages...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = l.tree
+	cmd.Env = append(os.Environ(), l.env...)
+	cmd.Stderr = os.Stderr
+	return cmd
 }
 
 // run runs the tests, shows them on w, and answers what became of each. An
 // error means that they could not be run; tests that fail are no error.
-func (l *lane) run(w io.Writer, args, packages []string) (Results, error) {
-	argv := append([]string{"test", "-json"}, args...)
-	if l.exec != "" {
-		argv = append(argv, "-exec", l.exec)
-	}
-	cmd := exec.Command("go", append(argv, packages...)...)
-	cmd.Dir = l.tree
-	cmd.Env = append(os.Environ(), l.env...)
-	cmd.Stderr = os.Stderr
+func (l *lane) run(w io.Writer, o options) (Results, error) {
+	cmd := l.command(o)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return Results{}, err
@@ -53,6 +64,6 @@ func (l *lane) run(w io.Writer, args, packages []string) (Results, error) {
 	if l.bin != "" {
 		seen.results.Left = leftover(l.bin)
 	}
-	seen.results.Broken = waitErr != nil && seen.results.count(failed) == 0
+	seen.results.Broken = waitErr != nil && seen.results.count(failed) == 0 && len(seen.results.Left) == 0
 	return seen.results, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 
 // TestMain lets the test binary be the lane tool, when a test runs it as such.
 func TestMain(m *testing.M) {
-	if os.Getenv("LANES_IS_MAIN") == "1" || len(os.Args) > 1 && os.Args[1] == asUser {
+	if os.Getenv("LANES_IS_MAIN") == "1" || len(os.Args) > 1 && steps[os.Args[1]] != nil {
 		main()
 		os.Exit(0)
 	}
@@ -83,35 +84,45 @@ func TestReport(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lanes []Results
+		not   absent
 		ok    bool
 		says  string
 	}{
 		{"each ran somewhere", []Results{
 			lane(rootLane, outcomes{"A": passed, "B": skipped}, reasons{"B": needs.ReasonUser}),
 			lane(userLane, outcomes{"A": skipped, "B": passed}, reasons{"A": needs.ReasonRoot}),
-		}, true, "lane user: 1 passed, 0 failed, 1 skipped"},
+		}, absent{}, true, "lane user: 1 passed, 0 failed, 1 skipped"},
 		{"one ran nowhere", []Results{
 			lane(rootLane, outcomes{"B": skipped}, reasons{"B": needs.ReasonUser}),
 			lane(userLane, outcomes{"B": skipped}, reasons{"B": "needs: redis-server"}),
-		}, false, "FAIL: m B ran in no lane: needs: an ordinary user; needs: redis-server"},
+		}, absent{}, false, "FAIL: m B ran in no lane: needs: an ordinary user; needs: redis-server"},
 		{"no root lane", []Results{
 			lane(userLane, outcomes{"A": skipped, "B": passed}, reasons{"A": needs.ReasonRoot}),
-		}, true, "not run: m A (needs: root)"},
+		}, absent{root: true}, true, "not run: m A (needs: root)"},
 		{"no root lane, and root for something", []Results{
 			lane(userLane, outcomes{"A": skipped}, reasons{"A": "needs: root: to mount"}),
-		}, true, "not run: m A (needs: root)"},
+		}, absent{root: true}, true, "not run: m A (needs: root)"},
 		{"no root lane, and another reason", []Results{
 			lane(userLane, outcomes{"A": skipped}, reasons{"A": "needs: redis-server"}),
-		}, false, "FAIL: m A ran in no lane: needs: redis-server"},
+		}, absent{root: true}, false, "FAIL: m A ran in no lane: needs: redis-server"},
+		{"no guests", []Results{
+			lane(rootLane, outcomes{"A": skipped}, reasons{"A": needs.ReasonKernel + "cgroup v1: freezer"}),
+		}, absent{guests: errors.New("no qemu")}, true, "there were no guests: no qemu\nnot run: m A (needs: a kernel with cgroup v1: freezer)"},
+		{"guests, and none with what it needs", []Results{
+			lane("v2", outcomes{"A": skipped}, reasons{"A": needs.ReasonKernel + "cgroup v1: freezer"}),
+		}, absent{}, false, "FAIL: m A ran in no lane: needs: a kernel with cgroup v1: freezer"},
+		{"only some lanes", []Results{
+			lane("v2", outcomes{"A": skipped}, reasons{"A": needs.ReasonUser}),
+		}, absent{some: true}, true, "lane v2: 0 passed, 0 failed, 1 skipped"},
 		{"it failed where it ran", []Results{
 			{Lane: rootLane, Failed: []string{"m"}, Outcome: map[Test]Outcome{{"m", "A"}: failed}},
-		}, false, "lane root: FAIL m"},
-		{"something was left running", []Results{{Lane: rootLane, Left: []string{"17"}}}, false, "FAIL: the tests of lane root left programs of ours running, which are killed now: 17"},
-		{"go test failed", []Results{{Lane: rootLane, Broken: true}}, false, "go test failed, though no test did"},
+		}, absent{}, false, "lane root: FAIL m"},
+		{"something was left running", []Results{{Lane: rootLane, Left: []string{"17"}}}, absent{}, false, "FAIL: the tests of lane root left programs of ours running, which are killed now: 17"},
+		{"go test failed", []Results{{Lane: rootLane, Broken: true}}, absent{}, false, "go test failed, though no test did"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var said strings.Builder
-			if ok := report(&said, c.lanes); ok != c.ok || !strings.Contains(said.String(), c.says) {
+			if ok := report(&said, c.lanes, c.not); ok != c.ok || !strings.Contains(said.String(), c.says) {
 				t.Errorf("report = %v, want %v with %q; it said:\n%s", ok, c.ok, c.says, said.String())
 			}
 		})
@@ -273,6 +284,7 @@ func TestWhole(t *testing.T) {
 	}{
 		{"TestRoot|TestUser", 0, []string{
 			"ok  \tm\t", "lane root: 1 passed, 0 failed, 1 skipped", "lane user: 1 passed, 0 failed, 1 skipped",
+			"there were no guests: ",
 		}},
 		{"TestNowhere", 1, []string{"FAIL: m TestNowhere ran in no lane: needs: a unicorn"}},
 		{"TestFails", 1, []string{"--- FAIL: TestFails", "it is broken", "FAIL\tm", "lane user: FAIL m"}},
@@ -283,7 +295,7 @@ func TestWhole(t *testing.T) {
 		}
 		cmd := exec.Command(self, "-race=false", "-run", c.run)
 		cmd.Dir = module
-		cmd.Env = append(os.Environ(), "LANES_IS_MAIN=1", "DEWAR_BIN=/bin", "GOFLAGS=-mod=mod")
+		cmd.Env = append(os.Environ(), "LANES_IS_MAIN=1", "DEWAR_BIN=/bin", "GOFLAGS=-mod=mod", "DEWAR_TEST_STRICT=")
 		out, err := cmd.CombinedOutput()
 		if code := cmd.ProcessState.ExitCode(); code != c.code {
 			t.Errorf("-run %s: exit status %d (%v), want %d\n%s", c.run, code, err, c.code, out)

@@ -8,32 +8,58 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/dewarhq/dewar/test/programs"
 )
 
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == asUser {
-		fmt.Fprintln(os.Stderr, becomeUser(os.Args[2:])) // it returns only if it failed
-		os.Exit(111)
-	}
-	race := flag.Bool("race", true, "use the race detector")
-	timeout := flag.String("timeout", "20m", "of each package's tests, as for go test")
-	run := flag.String("run", "", "only tests that match, as for go test")
-	flag.Parse()
-	args := []string{"-count=1", "-timeout", *timeout}
-	if *race {
+// options are what was asked for on the command line.
+type options struct {
+	race     bool
+	timeout  string
+	run      string
+	lanes    []string // empty: all
+	packages []string
+}
+
+// goTest are go test's flags.
+func (o options) goTest() []string {
+	args := []string{"-count=1", "-timeout", o.timeout}
+	if o.race {
 		args = append(args, "-race")
 	}
-	if *run != "" {
-		args = append(args, "-run", *run)
+	if o.run != "" {
+		args = append(args, "-run", o.run)
 	}
-	packages := flag.Args()
-	if len(packages) == 0 {
-		packages = []string{"./..."}
+	return args
+}
+
+func (o options) wants(lane string) bool {
+	return len(o.lanes) == 0 || slices.Contains(o.lanes, lane)
+}
+
+func main() {
+	if step := steps[strings.Join(os.Args[1:min(2, len(os.Args))], "")]; step != nil {
+		status, err := step(os.Args[2:])
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "lanes %s: %v\n", os.Args[1], err)
+			os.Exit(111)
+		}
+		os.Exit(status)
 	}
-	ok, err := runLanes(args, packages)
+	var o options
+	flag.BoolVar(&o.race, "race", true, "use the race detector (not in guests: too slow)")
+	flag.StringVar(&o.timeout, "timeout", "20m", "of each package's tests, as for go test; of a guest as a whole")
+	flag.StringVar(&o.run, "run", "", "only tests that match, as for go test")
+	only := flag.String("lanes", "", "only these lanes, separated by commas; whether a test ran in none is then not judged")
+	flag.Parse()
+	o.lanes = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
+	if o.packages = flag.Args(); len(o.packages) == 0 {
+		o.packages = []string{"./..."}
+	}
+	ok, err := runLanes(o)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "lanes: %v\n", err)
 		os.Exit(111)
@@ -44,7 +70,7 @@ func main() {
 }
 
 // runLanes runs every lane there can be, and says whether all is well.
-func runLanes(args, packages []string) (ok bool, err error) {
+func runLanes(o options) (ok bool, err error) {
 	place, err := os.MkdirTemp("", "dewar-lanes-")
 	if err != nil {
 		return false, err
@@ -53,44 +79,59 @@ func runLanes(args, packages []string) (ok bool, err error) {
 	if err := os.Chmod(place, 0o755); err != nil {
 		return false, err
 	}
-	lanes, err := prepare(place)
+	lanes, absent, err := prepare(place, o)
 	if err != nil {
 		return false, err
 	}
 	var results []Results
 	for _, lane := range lanes {
 		fmt.Printf("== lane %s (%s)\n", lane.name, lane.who)
-		r, err := lane.run(os.Stdout, args, packages)
+		begun := time.Now()
+		r, err := lane.run(os.Stdout, o)
 		if err != nil {
 			return false, fmt.Errorf("lane %s: %w", lane.name, err)
 		}
+		fmt.Printf("== lane %s took %.0f s\n", lane.name, time.Since(begun).Seconds())
 		results = append(results, r)
 	}
-	return report(os.Stdout, results), nil
+	absent.some = len(o.lanes) > 0
+	return report(os.Stdout, results, absent), nil
 }
 
 // prepare builds the programs and makes the lanes, with their files in place.
-func prepare(place string) ([]*lane, error) {
+func prepare(place string, o options) (lanes []*lane, absent absent, err error) {
 	tree, err := moduleDir()
 	if err != nil {
-		return nil, err
+		return nil, absent, err
 	}
 	bin, built, err := binaries(place)
 	if err != nil {
-		return nil, err
+		return nil, absent, err
 	}
 	env := []string{"DEWAR_BIN=" + bin}
 	if os.Geteuid() != 0 {
 		self := &lane{name: userLane, who: fmt.Sprintf("uid %d", os.Geteuid()), tree: tree, env: env, bin: built}
-		return []*lane{self}, nil
+		absent.root, absent.guests = true, errors.New("they take root")
+		return []*lane{self}, absent, nil
 	}
 	root := &lane{name: rootLane, who: "uid 0", tree: tree, env: env, bin: built}
 	ordinary, err := nobodyLane(place, tree, env)
 	if err != nil {
-		return nil, fmt.Errorf("prepare the lane of an ordinary user: %w", err)
+		return nil, absent, fmt.Errorf("prepare the lane of an ordinary user: %w", err)
 	}
 	ordinary.bin = built
-	return []*lane{root, ordinary}, nil
+	for _, l := range []*lane{root, ordinary} {
+		if o.wants(l.name) {
+			lanes = append(lanes, l)
+		}
+	}
+	// a guest's user can read what the ordinary user can
+	more, reason, err := guestLanes(place, bin, ordinary.tree, o)
+	if err != nil {
+		return nil, absent, fmt.Errorf("prepare the guests: %w", err)
+	}
+	absent.guests = reason
+	return append(lanes, more...), absent, nil
 }
 
 // binaries answers where the programs are, and the same again if they were

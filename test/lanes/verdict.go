@@ -9,9 +9,28 @@ import (
 	"github.com/dewarhq/dewar/test/needs"
 )
 
+// absent says which lanes there were not. What a test needs that only they
+// have does not count as forgotten.
+type absent struct {
+	root   bool
+	guests error // why there were none
+	some   bool  // not all lanes were asked for: nothing counts as forgotten
+}
+
+// excuses are how the reasons begin that are excused.
+func (a absent) excuses() (reasons []string) {
+	if a.root {
+		reasons = append(reasons, needs.ReasonRoot)
+	}
+	if a.guests != nil {
+		reasons = append(reasons, needs.ReasonKernel)
+	}
+	return reasons
+}
+
 // report shows how the lanes went and says whether all is well: no test has
 // failed, and each ran somewhere.
-func report(w io.Writer, lanes []Results) bool {
+func report(w io.Writer, lanes []Results, not absent) bool {
 	ok := true
 	for _, l := range lanes {
 		say(w, "lane %s: %d passed, %d failed, %d skipped\n", l.Lane, l.count(passed), l.count(failed), l.count(skipped))
@@ -28,14 +47,18 @@ func report(w io.Writer, lanes []Results) bool {
 			ok = false
 		}
 	}
-	excused := ""
-	if !slices.ContainsFunc(lanes, func(l Results) bool { return l.Lane == rootLane }) {
+	if not.some {
+		return ok
+	}
+	if not.root {
 		say(w, "there was no root lane: it takes root\n")
-		excused = needs.ReasonRoot
+	}
+	if not.guests != nil {
+		say(w, "there were no guests: %v\n", not.guests)
 	}
 	for _, f := range forgotten(lanes) {
-		if excused != "" && slices.ContainsFunc(f.why, func(why string) bool { return strings.HasPrefix(why, excused) }) {
-			say(w, "not run: %s %s (%s)\n", f.test.Package, f.test.Name, excused)
+		if excuse := f.excuse(not.excuses()); excuse != "" {
+			say(w, "not run: %s %s (%s)\n", f.test.Package, f.test.Name, excuse)
 			continue
 		}
 		say(w, "FAIL: %s %s ran in no lane: %s\n", f.test.Package, f.test.Name, strings.Join(f.why, "; "))
@@ -48,6 +71,21 @@ func report(w io.Writer, lanes []Results) bool {
 type skippedEverywhere struct {
 	test Test
 	why  []string
+}
+
+// excuse is the first reason that begins as one of excuses, or "". Of a reason
+// that is excused as a whole only the excuse is told.
+func (s skippedEverywhere) excuse(excuses []string) string {
+	for _, why := range s.why {
+		for _, excuse := range excuses {
+			if rest, ok := strings.CutPrefix(why, excuse); ok && strings.HasSuffix(excuse, " ") {
+				return excuse + rest
+			} else if ok {
+				return excuse
+			}
+		}
+	}
+	return ""
 }
 
 func forgotten(lanes []Results) []skippedEverywhere {
