@@ -2,6 +2,7 @@
 # make run        … and then examples/webstack.yaml
 # make test       the tests, quickly
 # make check      all that CI checks
+# make test-vm    of the tests, those that need other kernels, in guests
 # make soak       the long repetitions; results in docs/reliability.md
 # make bench      the measurements, beside their peers; results in docs/performance.md and docs/bench.json
 # make fuzz       each fuzz test for FUZZTIME
@@ -17,7 +18,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL = build
-.PHONY: build programs run test check fmt vet staticcheck lanes vuln readme soak bench fuzz clean
+.PHONY: build programs run test check fmt vet staticcheck lanes test-vm vuln readme soak bench fuzz clean
 
 build:
 	@mkdir -p $(BIN)
@@ -50,9 +51,12 @@ staticcheck:
 	@go run $(STATICCHECK) -version || { echo "staticcheck could not be fetched or built; the Go module proxy has to be reachable once"; exit 1; }
 	go run $(STATICCHECK) ./...
 
-# The tests with the race detector, as root and as an ordinary user.
+# The tests with the race detector, as root and as an ordinary user; and in guests.
 lanes:
 	go run ./test/lanes
+
+test-vm:
+	go run ./test/lanes -lanes v2,v1,hybrid,user-v2
 
 # A database that cannot be reached is said; a known hole fails.
 vuln:
