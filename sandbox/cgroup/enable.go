@@ -7,16 +7,17 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 )
 
-// enable hands a controller of v2 down from dir to its children, of which child
-// is one. Since 4.5.
-func enable(dir, child, word string) error {
-	have, err := words2(child + "/cgroup.controllers")
+// enable hands a controller of v2 down from a group to its children. Since 4.5.
+func enable(dir, word string) error {
+	file := dir + "/cgroup.subtree_control"
+	have, err := words2(file)
 	if err != nil || slices.Contains(have, word) {
 		return err
 	}
-	return writeFile(dir+"/cgroup.subtree_control", "+"+word)
+	return writeFile(file, "+"+word)
 }
 
 // has says whether the group has a controller of v2, and, if not, hands it down
@@ -37,24 +38,20 @@ func (g Group) has(word string) (why error) {
 	if !slices.Contains(have, word) {
 		return fmt.Errorf("%s/cgroup.controllers does not list %s: %w", own, word, fs.ErrNotExist)
 	}
-	at := own
-	for _, below := range append([]string{""}, prefixes(g.path)...) {
-		next := path.Join(dir, below)
-		if err := enable(at, next, word); err != nil {
-			return g.tree.busy(at, err)
+	above := []string{own}
+	for _, below := range append([]string{""}, prefixes(path.Dir(g.path))...) {
+		above = append(above, path.Join(dir, below))
+	}
+	for _, at := range above {
+		err := enable(at, word)
+		if errors.Is(err, syscall.EBUSY) {
+			return g.tree.crowded(at, err)
 		}
-		at = next
+		if err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// busy says who is in a group that does not hand controllers down.
-func (t *Tree) busy(dir string, err error) error {
-	crowded := t.crowded(dir, err)
-	if errors.As(crowded, new(*Crowded)) {
-		return crowded
-	}
-	return err
 }
 
 // words2 reads a file of words.

@@ -52,6 +52,14 @@ type started struct {
 // start starts a payload born in g, and waits for the first byte that it says.
 func start(t testing.TB, g Group, what string) started {
 	t.Helper()
+	s := startOnly(t, g, what)
+	s.hear(t)
+	return s
+}
+
+// startOnly does not wait.
+func startOnly(t testing.TB, g Group, what string) started {
+	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +89,6 @@ func start(t testing.TB, g Group, what string) started {
 			cmd.Wait()
 		}
 	})
-	s.hear(t)
 	return s
 }
 

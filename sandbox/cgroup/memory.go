@@ -100,7 +100,10 @@ func memoryV1(l Limits) []setting {
 		both.cannot = "v1 limits swap only together with ram, of which there is no limit"
 		return append(all, both)
 	}
-	sum := l.RAM + *l.Swap
+	// Where the sum is hit before RAM, the kernel (seen with 6.18) counts no
+	// failure at all, and nobody could tell whose limit an OOM was. So there is
+	// room for one page of swap.
+	sum := l.RAM + max(*l.Swap, page)
 	both.value, both.same = itoa(sum), sameBytes(sum)
 	both.put = func(dir string) error { return putLimit(dir, Swap, sum, "memory.memsw.limit_in_bytes") }
 	return append(all, both)

@@ -54,6 +54,11 @@ func oomV1(dir string) (c OOMCounts, err error) {
 	if err == nil {
 		c.Hits, err = readNumber(dir + "/memory.failcnt")
 	}
+	if sum := dir + "/memory.memsw.failcnt"; err == nil && exists(sum) { // the sum with swap is this group's limit too
+		var more int64
+		more, err = readNumber(sum)
+		c.Hits += more
+	}
 	if err == nil {
 		c.Limit, err = readNumber(dir + "/memory.limit_in_bytes")
 	}

@@ -104,10 +104,10 @@ func (c *Crowded) Unwrap() error { return syscall.EBUSY }
 // cpuset is handed down when somebody limits it.
 var wanted = []string{"cpu", "memory", "pids", "io"}
 
-// handDown hands down to task/'s and checks/'s children what is wanted and
-// there. A single controller that the kernel does not hand down (cpu does not
-// go while a real-time process lives, before 5.?) is left to Limit, which says
-// so to whoever asks for it.
+// handDown hands what is wanted and there down to the leaves in task/. A single
+// controller that the kernel does not hand down (cpu, where its configuration
+// has real-time groups and a real-time process lives) is left to Limit, which
+// says so to whoever asks for it.
 func (t *Tree) handDown() error {
 	if t.place.Unified == "" {
 		return nil
@@ -121,12 +121,14 @@ func (t *Tree) handDown() error {
 		if !slices.Contains(have, word) {
 			continue
 		}
-		err := enable(own, t.place.Unified, word)
-		if errors.Is(err, syscall.EBUSY) {
-			return t.crowded(own, err)
-		}
-		if err == nil && enable(t.place.Unified, t.Task().unified(), word) != nil {
-			continue
+		for _, dir := range []string{own, t.place.Unified, t.Task().unified()} {
+			err := enable(dir, word)
+			if errors.Is(err, syscall.EBUSY) {
+				return t.crowded(dir, err)
+			}
+			if err != nil {
+				break
+			}
 		}
 	}
 	return nil
