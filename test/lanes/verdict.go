@@ -47,14 +47,14 @@ func report(w io.Writer, lanes []Results, not absent) bool {
 			ok = false
 		}
 	}
-	if not.some {
-		return ok
-	}
 	if not.root {
 		say(w, "there was no root lane: it takes root\n")
 	}
 	if not.guests != nil {
 		say(w, "there were no guests: %v\n", not.guests)
+	}
+	if not.some {
+		return ok
 	}
 	for _, f := range forgotten(lanes) {
 		if excuse := f.excuse(not.excuses()); excuse != "" {
