@@ -17,7 +17,7 @@ func TestLimits(t *testing.T) {
 	}
 	made.Resources = &Resources{CPU: 2, CPUHard: HardAsCPU, Pids: 7}
 	p := Process{Resources: &Resources{CPUHard: HardAsCPU, RAM: 1 << 20}}
-	made.Processes = []Process{{}, p}
+	made.Processes = []Process{{}, p, {Resources: &Resources{CPU: 0.5, CPUHard: HardAsCPU}}}
 	made.FillIn()
 	if got := made.Limits(); got != (Resources{CPU: 2, CPUHard: 2, Pids: 7}) {
 		t.Errorf("the task has %+v", got)
@@ -27,6 +27,9 @@ func TestLimits(t *testing.T) {
 	}
 	if got := made.Processes[1].Limits(); got != (Resources{CPUHard: HardAsCPU, RAM: 1 << 20}) {
 		t.Errorf("the process has %+v: there is no cpu of its own to be as hard as", got)
+	}
+	if got := made.Processes[2].Limits(); got != (Resources{CPU: 0.5, CPUHard: 0.5}) {
+		t.Errorf("the process has %+v", got)
 	}
 }
 
