@@ -21,6 +21,7 @@ type config struct {
 	Timeout  time.Duration
 	Verbose  bool
 	Fetch    bool
+	Systemd  bool
 	Command  []string
 }
 
@@ -36,6 +37,7 @@ func parse(args []string, usage io.Writer) (config, error) {
 	f.IntVar(&c.MiB, "m", 2048, "memory in MiB, taken as it is used")
 	f.DurationVar(&c.Timeout, "timeout", 10*time.Minute, "time allowed, the boot included")
 	f.BoolVar(&c.Verbose, "v", false, "say how long it took")
+	f.BoolVar(&c.Systemd, "systemd", false, "the host's systemd is the first process; the command is a service")
 	f.BoolVar(&c.Fetch, "fetch", false, "run nothing: only get what guests are made of")
 	f.Usage = func() {
 		fmt.Fprintln(usage, "usage: vm [option]... [--] command [argument]...")
@@ -82,7 +84,12 @@ func (c config) prepare() (m machine, modules []string, j job, err error) {
 			return m, nil, j, err
 		}
 	}
-	m.MiB = c.MiB
+	if m.Systemd = c.Systemd; c.Systemd {
+		if _, err := os.Stat(systemd); err != nil {
+			return m, nil, j, errors.New("systemd is not installed: apt-get install --no-install-recommends systemd dbus")
+		}
+	}
+	m.Cgroup, m.MiB = c.Cgroup, c.MiB
 	wanted := slices.Clone(always)
 	if c.Quota {
 		wanted = append(wanted, "virtio_blk")
@@ -126,8 +133,13 @@ func (c config) job() (j job, err error) {
 	if err != nil {
 		return j, err
 	}
+	env := environ(os.Environ(), who)
+	if c.Systemd && who.UID != 0 {
+		runtime := fmt.Sprintf("/run/user/%d", who.UID)
+		env = append(env, "XDG_RUNTIME_DIR="+runtime, "DBUS_SESSION_BUS_ADDRESS=unix:path="+runtime+"/bus")
+	}
 	return job{
-		Args: c.Command, Env: environ(os.Environ(), who), Dir: dir, Cgroup: c.Cgroup, Own: c.Delegate,
+		Args: c.Command, Env: env, Dir: dir, Cgroup: c.Cgroup, Own: c.Delegate, Systemd: c.Systemd,
 		UID: who.UID, GID: who.GID, Groups: who.Groups,
 	}, nil
 }

@@ -13,17 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guest is what this program does as the guest's first process. Its last
-// deed is a verdict; it never returns, for without a first process a kernel
-// panics.
+// guest is what this program does as the guest's first process. It never
+// returns, for without a first process a kernel panics.
 func guest() {
 	port, err := prepare()
 	if err != nil {
 		giveUp(err)
 	}
+	conclude(port, serve)
+}
+
+// conclude runs work and tells the host how it ended, which then switches the
+// guest off.
+func conclude(port *os.File, work func(*frameWriter) (int, error)) {
 	frames := &frameWriter{w: port}
 	v := verdict{}
-	if v.Status, err = serve(frames); err != nil {
+	var err error
+	if v.Status, err = work(frames); err != nil {
 		v = verdict{Status: statusBroken, Error: err.Error()}
 	}
 	data, err := json.Marshal(v)
@@ -33,7 +39,7 @@ func guest() {
 	if err != nil {
 		giveUp(err)
 	}
-	for { // until the host switches us off
+	for {
 		time.Sleep(time.Hour)
 	}
 }
@@ -56,7 +62,7 @@ func prepare() (*os.File, error) {
 			return nil, err
 		}
 	}
-	j, err := readJob()
+	j, err := readJob(jobFile)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +74,8 @@ func prepare() (*os.File, error) {
 	return openPort()
 }
 
-func readJob() (j job, err error) {
-	text, err := os.ReadFile(jobFile)
+func readJob(path string) (j job, err error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return j, err
 	}
@@ -107,7 +113,11 @@ func openPort() (*os.File, error) {
 
 // serve builds the root, runs the command in it and answers its exit status.
 func serve(frames *frameWriter) (int, error) {
-	j, err := readJob()
+	j, err := readJob(jobFile)
+	if err != nil {
+		return 0, err
+	}
+	program, err := os.ReadFile(initProgram)
 	if err != nil {
 		return 0, err
 	}
@@ -119,6 +129,9 @@ func serve(frames *frameWriter) (int, error) {
 	}
 	if err := loopbackUp(); err != nil {
 		return 0, err
+	}
+	if j.Systemd {
+		return 0, becomeSystemd(j, program)
 	}
 	own, err := makeGroups(j)
 	if err != nil {

@@ -126,6 +126,9 @@ func joinAndExec(args []string) (status int, err error) {
 		return statusBroken, fmt.Errorf("%s: %d words, too few", intoGroups, len(args))
 	}
 	for dir := range strings.SplitSeq(args[0], ":") {
+		if dir == "" {
+			continue // no groups to join
+		}
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
 			return statusBroken, fmt.Errorf("join a group: %w", err)
 		}

@@ -86,16 +86,21 @@ func makeUnified(j job) (string, error) {
 	if err := (mount{"cgroup2", groupRoot, "cgroup2", quiet, "nsdelegate,memory_recursiveprot"}).do(); err != nil {
 		return "", err
 	}
-	list, err := os.ReadFile(groupRoot + "/cgroup.controllers")
+	return makeGroup(groupRoot, j)
+}
+
+// makeGroup makes the command's group below parent.
+func makeGroup(parent string, j job) (string, error) {
+	list, err := os.ReadFile(parent + "/cgroup.controllers")
 	if err != nil {
 		return "", err
 	}
 	for name := range strings.FieldsSeq(string(list)) {
-		if err := os.WriteFile(groupRoot+"/cgroup.subtree_control", []byte("+"+name), 0); err != nil {
+		if err := os.WriteFile(parent+"/cgroup.subtree_control", []byte("+"+name), 0); err != nil {
 			return "", fmt.Errorf("switch controller %s on: %w", name, err)
 		}
 	}
-	dir := filepath.Join(groupRoot, ownGroup)
+	dir := filepath.Join(parent, ownGroup)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", err
 	}

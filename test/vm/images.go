@@ -18,9 +18,9 @@ type image struct {
 }
 
 // quotaImages can count and limit what a project writes (mount option
-// prjquota). 300 MB is the least that mkfs.xfs accepts; the files are sparse.
+// prjquota). Loop is for tests that make file systems themselves. 300 MB is the least that mkfs.xfs accepts; the files are sparse.
 var quotaImages = []image{
-	{disk{"ext4", "/vm/ext4"}, []string{"ext4", "crc32c_generic", "quota_v2"}, 128 << 20,
+	{disk{"ext4", "/vm/ext4"}, []string{"ext4", "crc32c_generic", "quota_v2", "loop"}, 128 << 20,
 		"mkfs.ext4", []string{"-q", "-F", "-O", "quota,project", "-E", "quotatype=prjquota,lazy_itable_init=1,root_owner=0:0"}, "e2fsprogs"},
 	{disk{"xfs", "/vm/xfs"}, []string{"xfs", "crc32c_generic"}, 300 << 20, "mkfs.xfs", []string{"-q", "-f"}, "xfsprogs"},
 }

@@ -27,6 +27,9 @@ func main() {
 	if os.Getpid() == 1 && os.Args[0] == initProgram {
 		guest()
 	}
+	if len(os.Args) > 1 && os.Args[1] == asService {
+		service()
+	}
 	if len(os.Args) > 1 && os.Args[1] == intoGroups {
 		status, err := joinAndExec(os.Args[2:])
 		fmt.Fprintf(os.Stderr, "vm: %v\n", err)

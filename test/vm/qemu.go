@@ -13,6 +13,14 @@ type machine struct {
 	Port, Root                 int
 	Disks                      []string
 	Systemd                    bool
+	Cgroup                     string // that systemd is to mount
+}
+
+// systemdGroups are systemd's words for control groups (systemd(1)).
+var systemdGroups = map[string]string{
+	"v2":     "systemd.unified_cgroup_hierarchy=1",
+	"hybrid": "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0",
+	"v1":     "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1",
 }
 
 // kernelWords make the kernel quick under emulation, and end the guest when it
@@ -25,7 +33,7 @@ const kernelWords = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=re
 func (m machine) args() []string {
 	words := kernelWords
 	if m.Systemd {
-		words += " systemd.show_status=no systemd.log_target=console systemd.unified_cgroup_hierarchy=1"
+		words += " systemd.show_status=no systemd.log_target=console " + systemdGroups[m.Cgroup]
 	}
 	args := []string{
 		"-M", "q35,memory-backend=mem", "-accel", "tcg,thread=multi", "-cpu", "Nehalem,+rdrand", "-smp", "2",

@@ -29,7 +29,7 @@ type job struct {
 	Own     bool     // the command's v2 group belongs to UID
 	Modules []string // names of files in moduleDir, in the order of loading
 	Disks   []disk   // the first is /dev/vda
-	Systemd bool     // /sbin/init is pid 1 and starts the command as a service
+	Systemd bool     // systemd is the first process and starts the command as a service
 }
 
 // disk is a file system on a disk of its own.
