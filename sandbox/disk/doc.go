@@ -37,7 +37,7 @@
 // host with other work, and on one without it the walk of a small tree costs no
 // more than waking up to ask. So neither is used, a walk is what it is, and its
 // cost is bounded instead: it works for 2 ms of CPU time at most and then sleeps
-// until it has used 1/128 of the time that has passed. A task without a limit is
+// until it has used 1/160 of the time that has passed. A task without a limit is
 // not walked, unless somebody asks (Measure).
 //
 //	NewWatch ──▶ walk ─┬─ slice 2 ms ─ sleep ─ slice ─ … ─┬──▶ Told ──▶ the loop

@@ -56,15 +56,15 @@ func TestPace(t *testing.T) {
 	}{
 		{0, 0, false, period},
 		{ms, ms, false, period - ms},                      // a small tree
-		{ms, ms, true, 127 * ms},                          // over: looked at again at once, within the share
-		{50 * ms, 60 * ms, false, 6340 * ms},              // walked in one go
-		{5 * time.Second, 640 * time.Second, false, 0},    // it has slept on its way
-		{5 * time.Second, 640 * time.Second, true, 0},     //
-		{5 * time.Second, 700 * time.Second, true, 0},     // it has waited for a disk
-		{5 * time.Second, 600 * time.Second, true, 40e9},  //
-		{5 * time.Second, 600 * time.Second, false, 40e9}, //
-		{31250 * time.Microsecond, 0, false, period},      // the dearest walk that the period pays for
-		{31250 * time.Microsecond, 3 * ms, false, 3997e6}, //
+		{ms, ms, true, 159 * ms},                          // over: looked at again at once, within the share
+		{50 * ms, 60 * ms, false, 7940 * ms},              // walked in one go
+		{5 * time.Second, 800 * time.Second, false, 0},    // it has slept on its way
+		{5 * time.Second, 800 * time.Second, true, 0},     //
+		{5 * time.Second, 900 * time.Second, true, 0},     // it has waited for a disk
+		{5 * time.Second, 760 * time.Second, true, 40e9},  //
+		{5 * time.Second, 760 * time.Second, false, 40e9}, //
+		{25 * ms, 0, false, period},                       // the dearest walk that the period pays for
+		{25 * ms, 3 * ms, false, 3997e6},                  //
 		{30 * ms, period + time.Second, false, 0},         //
 	} {
 		if got := rest(c.cpu, c.elapsed, c.confirm); got != c.want {
@@ -73,10 +73,10 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// A tree of which a walk costs 20 ms, some 5,000 files, is found to be over its
+// A tree of which a walk costs 16 ms, some 5,000 files, is found to be over its
 // limit in 10 s.
 func TestPaceFindsAnOverrunInTime(t *testing.T) {
-	for cpu := time.Duration(0); cpu <= 20*time.Millisecond; cpu += time.Millisecond {
+	for cpu := time.Duration(0); cpu <= 16*time.Millisecond; cpu += time.Millisecond {
 		walk := max(cpu, owed(cpu-slice, 0)) // the last slice is not slept for
 		// At worst it goes over just after the walk has passed by.
 		late := walk + rest(cpu, walk, false) + walk + rest(cpu, walk, true) + walk

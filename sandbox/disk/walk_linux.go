@@ -10,7 +10,7 @@ import (
 )
 
 // Measure walks a directory once, slowly: see the package's comment for what it
-// counts and what that costs. It takes 128 times the CPU time that it needs:
+// counts and what that costs. It takes 160 times the CPU time that it needs:
 // nothing to speak of for a hundred files, minutes for a million.
 //
 // When ctx is done it ends within a slice, with what it has counted so far and
