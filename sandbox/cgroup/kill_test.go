@@ -72,6 +72,30 @@ func killed(t *testing.T, tr *Tree, what string) {
 	}
 }
 
+// A group that was killed takes the next run, whatever it was: some kernels
+// kill what is cloned into it.
+func TestStartWhereSomethingWasKilled(t *testing.T) {
+	tr := tree(t)
+	for _, g := range []Group{tr.Process("web"), tr.Checks(), tr.Check("alive?")} {
+		for range 3 {
+			if err := g.Make(); err != nil {
+				t.Fatal(err)
+			}
+			s := start(t, g, "sleep")
+			if err := g.Make(); err != nil { // somebody lives in it
+				t.Fatal(err)
+			}
+			if left, err := g.Procs(); err != nil || len(left) != 1 {
+				t.Errorf("%s: %v, %v", g, left, err)
+			}
+			if err := g.Kill(within(t, time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			s.dies(t)
+		}
+	}
+}
+
 // What is frozen where Kill does not thaw it dies as little as what sleeps
 // uninterruptibly: it is named, and once it can go it is killed.
 func TestKillNamesWhoIsLeft(t *testing.T) {

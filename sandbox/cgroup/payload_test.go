@@ -53,6 +53,10 @@ func payload(what []string) {
 	case "bomb": // forks for as long as it can
 		say()
 		explode()
+	case "delegated":
+		if err := delegated(); err != nil {
+			fail(err)
+		}
 	case "burrow": // into a group that it makes below its own
 		burrow(args)
 		say()

@@ -9,7 +9,10 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Tree is the groups of one task.
@@ -24,8 +27,13 @@ func (t *Tree) Place() Place { return t.place }
 // Task is the group that has the task's limits.
 func (t *Tree) Task() Group { return Group{tree: t, path: "task"} }
 
-// Checks is the group of exec checks, with limits of its own.
+// Checks is the group of exec checks, with limits of its own. They are started
+// in leaves of it (Check), or, if never two at a time, in it.
 func (t *Tree) Checks() Group { return Group{tree: t, path: "checks"} }
+
+// Check is a leaf in checks/, for a check that is to be killed alone. Names are
+// as with Process.
+func (t *Tree) Check(name string) Group { return Group{tree: t, path: "checks/" + leaf(name)} }
 
 // Ctl is the group of the brain and the shim.
 func (t *Tree) Ctl() Group { return Group{tree: t, path: "ctl"} }
@@ -46,7 +54,7 @@ func (t *Tree) all() Group { return Group{tree: t} }
 // there, the error is a *Crowded.
 func (t *Tree) Make(pids ...int) error {
 	for _, g := range []Group{t.all(), t.Ctl(), t.Task(), t.Checks()} {
-		if err := g.Make(); err != nil {
+		if err := g.make(); err != nil {
 			return err
 		}
 	}
@@ -170,10 +178,30 @@ func (t *Tree) controllers() []string {
 // after the last exit: until ctx ends.
 func (t *Tree) Remove(ctx context.Context) error { return t.all().Remove(ctx) }
 
-// Make makes the group in each hierarchy that every process enters. One that
-// exists is taken up. (blkio and cpuset of v1 are entered only where somebody
-// limits them: Limit makes those.)
+// Make makes the group in each hierarchy that every process enters, before
+// something is started in it. (blkio and cpuset of v1 are entered only where
+// somebody limits them: Limit makes those.)
+//
+// A group that exists is taken up if somebody lives in it. If nobody does it is
+// made anew in the unified hierarchy, and so has no limits there and counts from
+// 0: Linux 6.18 kills at birth whatever is cloned into a group that was once
+// killed by cgroup.kill. (It compares the number of kills of the parent's group
+// with that of the new one. 6.1 does not.) Watchers of it have to be told again.
 func (g Group) Make() error {
+	if dir := g.unified(); dir != "" && g.leaf() {
+		err := unix.Rmdir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.EBUSY) {
+			return fmt.Errorf("make group %s anew: remove it: %w", g, err)
+		}
+	}
+	return g.make()
+}
+
+// leaf says whether processes are started in this group.
+func (g Group) leaf() bool { return g.path == "checks" || strings.HasPrefix(path.Base(g.path), "p-") }
+
+// make takes up what is there.
+func (g Group) make() error {
 	for _, controller := range g.tree.controllers() {
 		if controller == "blkio" || controller == "cpuset" {
 			continue

@@ -60,6 +60,7 @@ type Meter struct {
 	group Group
 	files []gauge
 	buf   []byte
+	said  Usage
 }
 
 // gauge is an open file and what it says.
@@ -111,7 +112,7 @@ func (m *Meter) open() error {
 
 // Read reads all the files once. Memory is as fresh as the kernel keeps it.
 func (m *Meter) Read() (Usage, error) {
-	u := nothing
+	m.said = nothing
 	for _, one := range m.files {
 		n, err := unix.Pread(one.fd, m.buf, 0)
 		for n == len(m.buf) { // io.stat of a machine with many devices
@@ -125,10 +126,10 @@ func (m *Meter) Read() (Usage, error) {
 		case err != nil:
 			return Usage{}, fmt.Errorf("read %s: %w", one.name, err)
 		default:
-			one.learn(&u, m.buf[:n])
+			one.learn(&m.said, m.buf[:n])
 		}
 	}
-	return u, nil
+	return m.said, nil
 }
 
 // Close gives the descriptors back.
