@@ -14,7 +14,7 @@ import (
 )
 
 // inGuest is the word after which this program runs test binaries in a guest,
-// `lanes in-guest PLACE TIMEOUT`: it writes what go test -json would. After
+// `lanes in-guest PLACE TIMEOUT ONLY`: it writes what go test -json would. After
 // inGroup it joins a group and becomes a test binary,
 // `lanes in-group DIR BINARY ARG…`.
 const (
@@ -32,10 +32,10 @@ var steps = map[string]func(args []string) (int, error){
 
 // runInGuest runs every binary of the list.
 func runInGuest(args []string, w io.Writer) (status int, err error) {
-	if len(args) != 2 {
-		return 0, fmt.Errorf("%d words, not 2", len(args))
+	if len(args) != 3 {
+		return 0, fmt.Errorf("%d words, not 3", len(args))
 	}
-	place, timeout := args[0], args[1]
+	place, timeout, only := args[0], args[1], args[2]
 	var list []binary
 	text, err := os.ReadFile(filepath.Join(place, listFile))
 	if err != nil {
@@ -56,6 +56,9 @@ func runInGuest(args []string, w io.Writer) (status int, err error) {
 		argv := []string{filepath.Join(place, convert), "-t", "-p", b.Package}
 		if argv, err = groups.enter(argv, filepath.Join(place, runner)); err != nil {
 			return 0, err
+		}
+		if only != "" {
+			b.Run = only
 		}
 		argv = append(argv, b.Path, "-test.v=test2json", "-test.timeout="+timeout, "-test.run="+b.Run)
 		good, err := b.runTests(argv, env, w)

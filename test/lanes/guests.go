@@ -23,18 +23,22 @@ var kernelTests = []struct {
 	{packages: "./sandbox/cgroup/..."},
 	{packages: "./sandbox/disk", run: "Limit|WhoIsNotStopped|Look|Release|AskedByDevice|Rename"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
-	{packages: "./test/needs", run: "^TestKernel"},
+	{packages: "./test/needs", run: "^Test(Kernel|Systemd)"},
 }
 
 // guests are the lanes in guests, with the options of test/vm that make each.
+// Only, if it is not empty, picks tests by name, of all that guests run.
 var guests = []struct {
 	lane string
 	vm   []string
+	only string
 }{
-	{"v2", []string{"-c", "v2", "-quota"}},
-	{"v1", []string{"-c", "v1"}},
-	{"hybrid", []string{"-c", "hybrid"}},
-	{"user-v2", []string{"-c", "v2", "-delegate", "-user", "nobody"}},
+	{"v2", []string{"-c", "v2", "-quota"}, ""},
+	{"v1", []string{"-c", "v1"}, ""},
+	{"hybrid", []string{"-c", "hybrid"}, ""},
+	{"user-v2", []string{"-c", "v2", "-delegate", "-user", "nobody"}, ""},
+	{"systemd", []string{"-systemd"}, "^TestSystemd"},
+	{"user-systemd", []string{"-systemd", "-delegate", "-user", "nobody"}, "^TestSystemd"},
 }
 
 // binary is a compiled package of tests; a list of them is what a guest gets.
@@ -66,13 +70,13 @@ func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err 
 		lanes = append(lanes, &lane{
 			name: g.lane, who: "vm " + strings.Join(g.vm, " "), tree: tree,
 			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane},
-			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, o.timeout),
+			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, o.timeout, g.only),
 		})
 	}
 	if len(lanes) == 0 {
 		return nil, nil, nil
 	}
-	if out, err := exec.Command(vm, "-fetch").CombinedOutput(); err != nil {
+	if out, err := exec.Command(vm, "-fetch", "-systemd").CombinedOutput(); err != nil {
 		reason := fmt.Errorf("vm -fetch: %w: %s", err, strings.TrimSpace(string(out)))
 		if needs.Strict() {
 			return nil, nil, reason

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,16 @@ func TestReader(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(golden), shown.String()); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+}
+
+func TestLeftInAGuest(t *testing.T) {
+	r := newReader("v2", io.Discard)
+	if err := r.readAll(strings.NewReader(`{"Action":"left","Output":"17 18"}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"17", "18"}; !cmp.Equal(want, r.results.Left) {
+		t.Errorf("left = %q, want %q", r.results.Left, want)
 	}
 }
 

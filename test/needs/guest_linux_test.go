@@ -3,6 +3,7 @@ package needs
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,6 +78,20 @@ func child(t *testing.T, dir string) string {
 		}
 	})
 	return group
+}
+
+// TestSystemdScope asks systemd, root's or the user's own, for a scope that may
+// have groups.
+func TestSystemdScope(t *testing.T) {
+	Systemd(t)
+	args := []string{"--user", "--quiet", "--scope", "-p", "Delegate=yes", "cat", "/proc/self/cgroup"}
+	if os.Geteuid() == 0 {
+		args = args[1:]
+	}
+	out, err := exec.Command(Program(t, "systemd-run"), args...).CombinedOutput()
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), ".scope") {
+		t.Errorf("a scope: %v\n%s", err, out)
+	}
 }
 
 // TestKernelQuota gives a directory a project of 1 MB and writes 2. Xfs says

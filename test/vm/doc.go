@@ -1,7 +1,7 @@
 // Command vm runs a command as root, or as another user, in a throw-away guest
 // with a kernel, and so with control groups, of its own.
 //
-//	go run ./test/vm [-c v2|v1|hybrid] [-user NAME] [-delegate] [-quota] [-m MIB] [-timeout 10m] [--] CMD ARG…
+//	go run ./test/vm [-c v2|v1|hybrid] [-user NAME] [-delegate] [-quota] [-systemd] [-m MIB] [-timeout 10m] [--] CMD ARG…
 //	go test -exec 'PATH/vm -c v2' ./sandbox/cgroup
 //	go run ./test/vm -fetch
 //
@@ -32,9 +32,15 @@
 // Delegate=yes. -quota mounts file systems that can limit what a project
 // writes at /vm/ext4 and /vm/xfs.
 //
+// -systemd has the host's systemd as the guest's first process, with a bus and
+// no more of the host's services than that takes. The command is in a group
+// below the service that runs it; an ordinary user has a systemd of his own,
+// too, and XDG_RUNTIME_DIR and DBUS_SESSION_BUS_ADDRESS name it.
+//
 // The kernel's package is downloaded with apt-get and unpacked, not installed,
 // into dewar-vm in the user's cache directory (XDG_CACHE_HOME). Needed from
-// Debian: qemu-system-x86, e2fsprogs, xfsprogs. The processor is emulated:
+// Debian: qemu-system-x86, e2fsprogs, xfsprogs; for -systemd also systemd,
+// dbus-user-session. The processor is emulated:
 // every guest is like every other, on every machine.
 //
 // Deliberately absent: standard input, a network beyond loopback, an orderly
