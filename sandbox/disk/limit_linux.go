@@ -90,9 +90,10 @@ func Choose(dir, task string) (Quota, error) {
 // the file system's blocks. It may be repeated, and has to be after a restart of the machine, for a
 // limit is on disk only when the file system has written it.
 //
-// It is for a directory in which nothing runs yet. What is there already is
-// taken into the project, but for files with several links, which may be
-// others' too, and for what is no file or directory.
+// What is there already is taken into the project, but for files with several
+// links, which may be others' too, and for what is no file or directory. It is
+// safe whatever the sandbox's user does meanwhile, but what escapes it then is
+// not limited: the first Limit comes before the first process.
 func Limit(ctx context.Context, dir string, q Quota, bytes int64) error {
 	if err := q.Resize(bytes); err != nil {
 		return err

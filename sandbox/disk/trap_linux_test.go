@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dewarhq/dewar/test/needs"
 	"github.com/dewarhq/dewar/test/soak"
@@ -89,4 +90,29 @@ func TestTraps(t *testing.T) {
 	}
 	close(stop)
 	busy.Wait()
+}
+
+// A file system whose server never answers is found, and not asked.
+func TestDeadServersAreNotAsked(t *testing.T) {
+	needs.Root(t)
+	server, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("%sFUSE in the kernel", needs.Prefix)
+	}
+	abort := sync.OnceFunc(func() { server.Close() }) // whoever waits for it gets an error then
+	defer abort()
+	dir := t.TempDir()
+	must(t, os.MkdirAll(dir+"/a/fuse", 0o755))
+	write(t, dir+"/z/file", 1)
+	must(t, unix.Mount("fuse", dir+"/a/fuse", "fuse", unix.MS_NOSUID|unix.MS_NODEV,
+		fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server.Fd())))
+	defer unix.Unmount(dir+"/a/fuse", unix.MNT_DETACH)
+	hung := time.AfterFunc(20*time.Second, func() {
+		t.Error("it waits for the server")
+		abort()
+	})
+	defer hung.Stop()
+	if u := count(t, dir); u.Mounts != 1 || u.Files != 4 || u.Partial() {
+		t.Errorf("want 4 files and a mount: %+v", u)
+	}
 }
