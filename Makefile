@@ -56,7 +56,7 @@ lanes:
 	go run ./test/lanes
 
 test-vm:
-	go run ./test/lanes -lanes v2,v1,hybrid,user-v2
+	go run ./test/lanes -lanes v2,v1,hybrid,user-v2,systemd,user-systemd
 
 # A database that cannot be reached is said; a known hole fails.
 vuln:
