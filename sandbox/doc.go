@@ -8,7 +8,7 @@
 //	<task dir>/            ours
 //	  sandbox/             the user's, 0700; cwd and HOME
 //	    .tmp/              the user's; TMPDIR
-//	    .logs/<p>/<n>/     made by the exec step of each run, dropped by Prune
+//	    .logs/<p>/<n>/     made by the shim for each run, dropped by Prune
 //	    .thermos_profile   the user's; BASH_ENV if it is a regular file
 //
 // What is below sandbox/ may be a trap that the user has laid for root: nothing

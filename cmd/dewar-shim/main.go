@@ -3,8 +3,8 @@
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
-// Command dewar-shim is the resident parent of a task's processes, and, as
-// dewar-shim exec, the step between fork and command. See package shim.
+// Command dewar-shim is the resident parent of a task's processes. See package
+// shim.
 package main
 
 import (

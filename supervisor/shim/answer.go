@@ -35,12 +35,17 @@ func (s *shim) answer(body []byte) {
 		err = errors.New("there is no such request")
 	}
 	if err != nil {
-		const most = 1000 // it may quote what it is about, which may be long
-		sentence := err.Error()
-		s.conn.say(SayNo, sentence[:min(len(sentence), most)])
+		s.conn.say(SayNo, bounded(err.Error()))
 		return
 	}
 	s.conn.say(SayOK)
+}
+
+// bounded cuts a sentence that quotes something long: it has to fit into a
+// frame, and into a status.
+func bounded(sentence string) string {
+	const most = 1000
+	return sentence[:min(len(sentence), most)]
 }
 
 // known finds the run that a request names.

@@ -87,6 +87,8 @@ func (s *shim) hangUp() {
 	if c.works {
 		s.down.workedUntil = BootTime()
 	}
+	// A child that has just been forked may still have it.
+	_, _ = call(syscall.SYS_SHUTDOWN, uintptr(c.fd), syscall.SHUT_RDWR, 0)
 	s.drop(&c.fd)
 	out := c.out[:0]
 	if cap(out) > enough {

@@ -1,7 +1,7 @@
 // Package shim is the resident parent of a task's processes: it starts runs
 // when the brain asks, waits for them, records their ends, carries their logs,
-// reaps, and keeps the brain running. It also holds the step between fork and
-// command, and the wire and file formats that shim and brain share.
+// reaps, and keeps the brain running. It also holds the wire and file formats that
+// shim and brain share.
 //
 // In: the files spec and shutdown, requests on shim.sock, signals, the ends of
 // children. Out: the files status, brain-failing, brain.log, logs; answers and
@@ -59,8 +59,7 @@
 // unknown keys are skipped; version=1 comes first and end=1 last, so that a file
 // that was cut off is known for one.
 //
-// runs/<process>/<n>/spec, written by the brain. The shim reads no further than
-// cwd, which is why the order up to there is fixed:
+// runs/<process>/<n>/spec, written by the brain:
 //
 //	version      1
 //	uid, gid     numbers
@@ -123,14 +122,15 @@
 //
 // # A run, from spawn to reaping
 //
-//	shim                                       exec step (/proc/self/exe exec DIR)
-//	status.next with its blocks, pipes, socket
-//	fork, setsid ───────────────────────────▶  starts, reads the spec
+//	shim                                       its child
+//	read the spec; status.next with its blocks;
+//	logs, pipes, sockets; the list
+//	signals blocked, fork ──────────────────▶  setsid; 0 to 2 into place, all others closed
 //	status: forked, pid, start
 //	G ──────────────────────────────────────▶  before this byte nothing happens
-//	                                           logs, cwd; limits; ids, umask, no_new_privs;
+//	                                           cwd; limits; ids, umask, no_new_privs;
 //	                                           parent-death signal, is the parent still there;
-//	                                           signals, descriptors
+//	                                           default signals, none blocked
 //	  ◀────────────────────────────────────────  R
 //	                                           execve: the handshake closes
 //	status: running; bell started
@@ -139,11 +139,38 @@
 //	drain the log pipes and the notify socket
 //	status: ended, into place; then reap; then bell ended
 //
-// The handshake is a pair of seqpacket sockets that is also the step's
-// descriptor 2: what a dying Go runtime prints arrives here, not in the user's
-// log. Its end without R means "could not be started", whatever the exit status
-// (a Go program that finds no thread exits with 2). After R a failed execve
-// sends E and a sentence.
+// The handshake is a pair of seqpacket sockets. Its end without R means "could
+// not be started", whatever the exit status. A call that fails, after R only an
+// execve, is told as E, its place in the list and its errno (op.go); the list is
+// then made once more from the spec, and what stands in that place has the
+// sentence. What is wrong with a spec or a log directory is found before the
+// fork, and is the answer to spawn.
+//
+// # The step between fork and command
+//
+// What the child does is data: a list of system calls with their arguments, made
+// by the parent (step.go), and run by a few dozen instructions (fork_*.s). It
+// executes no program of ours and runs no line of Go. That makes it small, with
+// some pages of its own, and quick, and it cannot fail in ways of its own: under
+// a limit of one process or of half a megabyte a Go program cannot even begin.
+//
+// A child of a program with threads has one thread, and whatever locks the
+// others held stay held in its memory for ever. So in the child there must be no
+// allocation, no growth of the stack (which asks the scheduler), no write
+// barrier, no signal handler of the runtime's, no call that might do one of
+// these. The assembly is such: it needs no stack but 8 bytes of its frame, knows
+// no g, and takes no lock. The scheduler cannot preempt it, as its signals go to
+// the threads of the parent. All signals are blocked from before the fork (as
+// package syscall does it) and until every one has its default action: before
+// that a handler of Go's would run. Synchronous ones kill a process that blocks
+// them. What the list points to is in the parent's heap or in a mapping, which
+// the child has a copy of; it lives until the fork has returned.
+//
+// The memory is copied on write and not shared (CLONE_VM), although that would
+// be quicker: processes that share theirs share oom_score_adj too, and a child
+// that waits may be stopped for long. It holds copies of all our descriptors for
+// as long as it takes to its second call: what must not outlive us in it, as the
+// brain's connection, is shut down besides being closed.
 //
 // Descendants in sessions of their own come to us when their parents die, since
 // we are the subreaper; they are attributed to a run by their session, else by
@@ -164,20 +191,21 @@
 //     /proc/self/cmdline instead. x/sys/unix drags in reflect: 0.12 MB, 190 kB;
 //     a test holds our numbers against its.
 //   - GOMAXPROCS=1, which only the environment can set before the runtime
-//     starts: 0.2 ms less at every start of the step (0.74 to 0.54 ms), and 1 MB
-//     less memory on 64 cores. The resident shim executes itself anew with it.
+//     starts: 1 MB less memory on 64 cores. A shim that was started without it
+//     executes itself anew, which costs 1.5 ms.
 //   - The collector would start at 4 MB, and run every two minutes then. It is
-//     off; a spawn leaves 0.3 kB of garbage, most of it in ForkExec, and 2048 of
-//     them are collected at once, which costs 0.4 MB for good, the first time.
+//     off; a spawn leaves 0.2 kB of garbage, and 2048 of them are collected at once, which costs 0.4 MB for good, the first time.
 //   - With one scheduler context the runtime hands it to another thread after
 //     20 µs in any system call: every call here is the raw one, and a wait for
 //     events is raw for 2 ms before the runtime hears of it. One after the other,
 //     `true` went from 11 to 4 ms.
 //   - Resting for 0.2 s, the pages of our text are given back: 1.47 MB of file
 //     pages become 0.7, those that the idle loop needs.
+//   - The step as a program of its own, the shim once more: 0.9 ms of CPU, most
+//     of it in the runtime's start (threads, page faults, cpuid, which a virtual
+//     machine traps). As a list it is a fork, an execve and 20 calls.
 //   - Waiting for R and for execve woke us twice a run; only the end of the
-//     handshake is waited for. Then a runtime's long trace filled the socket and
-//     the step hung (TestStepDies found it): the socket does not block.
+//     handshake is waited for.
 //   - A run costs six inodes (directories, spec, status, logs). ext4 makes one in
 //     6 µs, but in 370 µs in a block group where thousands have just been
 //     removed, as in /tmp after tests, because it looks at each of these first:
@@ -186,9 +214,6 @@
 //     third less.
 //
 // Reached, this package alone, driven by the client (bench_test.go,
-// cost_test.go): 1, 10, 50 sleeping runs 610 / 1320, 650 / 1350, 690 / 1400 kB;
-// no context switch of any thread in between; `bash -c true` on tmpfs one after
-// the other 1.8 ms where bash alone needs 0.8 to 1.2, 64 at a time 1000 a
-// second. Of a run's CPU time the step's Go runtime takes 0.5 ms, and bash, from
-// its execve on, the most of the rest.
+// cost_test.go): 1, 10, 50 sleeping runs 660 / 1380, 690 / 1760, 730 / 1460 kB;
+// no context switch of any thread in between.
 package shim

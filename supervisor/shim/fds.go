@@ -2,41 +2,38 @@ package shim
 
 import "syscall"
 
-// closeFrom closes every descriptor from first on, or, with cloexec, has
-// execve close them.
-func closeFrom(first int, cloexec bool) error {
-	flags := uintptr(0)
-	if cloexec {
-		flags = closeRangeCloexec
-	}
-	if _, err := call(sysCloseRange, uintptr(first), 1<<31-1, flags); err == nil {
+// closeFrom closes every descriptor from first on.
+func closeFrom(first int) error {
+	if _, err := call(sysCloseRange, uintptr(first), 1<<31-1, 0); err == nil {
 		return nil
 	}
-	return closeListed(first, cloexec)
+	return closeListed(first)
 }
 
 // closeListed is closeFrom for kernels without close_range.
-func closeListed(first int, cloexec bool) error {
-	dir, err := openatZ(atFdcwd, []byte("/proc/self/fd\x00"), syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return err
-	}
-	defer closeFd(dir)
-	var fds []int
-	var space [1024]byte
-	err = eachEntry(dir, space[:], func(name []byte) {
-		if n, ok := decimal(name); ok && int(n) >= first && int(n) != dir {
-			fds = append(fds, int(n))
-		}
-	})
-	for _, fd := range fds {
-		if !cloexec {
-			closeFd(fd)
-		} else if _, err := call(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, syscall.FD_CLOEXEC); err != nil {
-			return err
-		}
+func closeListed(first int) error {
+	last, err := highestFd()
+	for fd := first; fd <= last; fd++ {
+		closeFd(fd)
 	}
 	return err
+}
+
+// highestFd is the largest number of an open descriptor.
+func highestFd() (int, error) {
+	dir, err := openatZ(atFdcwd, []byte("/proc/self/fd\x00"), syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer closeFd(dir)
+	highest := 0
+	var space [1024]byte
+	err = eachEntry(dir, space[:], func(name []byte) {
+		if n, ok := decimal(name); ok && int(n) > highest {
+			highest = int(n)
+		}
+	})
+	return highest, err
 }
 
 // eachEntry calls each for every name in an open directory but "." and "..".

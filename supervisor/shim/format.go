@@ -86,15 +86,6 @@ func EachField(b []byte, each func(key, value []byte) error) error {
 	return nil
 }
 
-// number parses a decimal number of a field.
-func number(key, value []byte) (int64, error) {
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil {
-		return 0, badField(key, value)
-	}
-	return n, nil
-}
-
 func badField(key, value []byte) error {
 	const most = 80
 	if len(value) > most {
@@ -119,7 +110,7 @@ func (e *ends) see(key, value []byte) (bool, error) {
 		return false, errors.New("it does not begin with a version")
 	case string(key) == "version":
 		e.version = true
-		if v, err := number(key, value); err != nil {
+		if v, err := parseNumber(key, value); err != nil {
 			return true, err
 		} else if v != Version {
 			return true, errors.New("it is of version " + strconv.FormatInt(v, 10) + ", and this program knows version " + strconv.Itoa(Version))

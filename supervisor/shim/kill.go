@@ -9,6 +9,9 @@ func (s *shim) signalRun(r *run, sig syscall.Signal) {
 	group := 0
 	if r.st.State != Ended { // the main process is not reaped: the number is ours
 		group = r.st.Pid
+		if r.st.State == Forked { // it may not lead its group yet; only KILL comes so early
+			send(group, sig)
+		}
 		send(-group, sig)
 	}
 	visit := func(st *Stat) {

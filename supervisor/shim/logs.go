@@ -40,6 +40,9 @@ const (
 
 // openLogs makes the pipes and log files of a run.
 func (s *shim) openLogs(r *run) error {
+	if !r.piped {
+		return r.openFiles()
+	}
 	if s.logs.buf == nil {
 		s.logs.buf = make([]byte, readSize)
 	}
@@ -66,6 +69,22 @@ func (s *shim) openLogs(r *run) error {
 		}
 		if err != nil {
 			return errors.New("watch a log pipe: " + err.Error())
+		}
+	}
+	return nil
+}
+
+// openFiles makes the log files of a run that writes them itself.
+func (r *run) openFiles() error {
+	dir, err := openLogDir(r.spec.logdir, r.spec.uid, r.spec.gid)
+	if err != nil {
+		return err
+	}
+	defer closeFd(dir)
+	for i := range r.streams {
+		st := &r.streams[i]
+		if st.out, err = newLog(dir, r.spec.logdir, st.name, r.spec.uid, r.spec.gid); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ type shim struct {
 	down   shutdown
 	notify notifyDir
 	spares spares
-	forker forker
+	step   step
 	logs   carrier
 
 	statusBuf []byte
@@ -112,15 +112,19 @@ func (s *shim) control(op, fd int, ev *syscall.EpollEvent) error {
 	return failure(e)
 }
 
-// drop closes a watched descriptor, which also takes it out of the epoll set
-// (nobody else has it), and makes *fd -1.
+// drop takes a descriptor out of the epoll set, closes it, and makes *fd -1. A
+// child that has just been forked may still have it, and closing alone would then
+// leave it in the set.
 func (s *shim) drop(fd *int) {
 	if *fd < 0 {
 		return
 	}
 	if *fd < len(s.watches) {
-		w := &s.watches[*fd]
-		*w = watch{gen: w.gen}
+		if w := &s.watches[*fd]; w.kind != watchNone {
+			// Not in the set: it could not be put there, and why was said.
+			_ = s.control(syscall.EPOLL_CTL_DEL, *fd, nil)
+			*w = watch{gen: w.gen}
+		}
 	}
 	closeFd(*fd)
 	*fd = -1

@@ -8,40 +8,40 @@ import (
 
 // settings are what the environment says, and what follows from it.
 type settings struct {
-	retry      []int64  // delays before the next brain, in nanoseconds; the last repeats
-	worked     int64    // after a brain's hello: what was wrong is over
-	patience   int64    // with a wish to end and no brain that works
-	runtimeDir string   // $XDG_RUNTIME_DIR
-	stepEnv    []string // the exec step's environment
-	scan       bool     // do without the kernel's children files
+	retry      []int64        // delays before the next brain, in nanoseconds; the last repeats
+	worked     int64          // after a brain's hello: what was wrong is over
+	patience   int64          // with a wish to end and no brain that works
+	runtimeDir string         // $XDG_RUNTIME_DIR
+	files      syscall.Rlimit // of open files, as we were given it
+	scan       bool           // do without the kernel's children files
 }
 
-// The environment of the resident shim begins with these, put in front by
-// itself: one scheduler context is all that it needs (each costs 13 KB, and a
-// machine may have many cores), and the collector is called by hand, because
-// its own clock would wake us.
+// The environment of the resident shim begins with these, put in front by who
+// starts it, or by itself: one scheduler context is all that it needs (each
+// costs 13 KB, and a machine may have many cores), and the collector is called
+// by hand, because its own clock would wake us.
 var tuned = [...]string{"GOMAXPROCS=1", "GOGC=off", "DEWAR_SHIM_TUNED=1"}
+
+// Tuned is the environment that a shim is to be started with which is to have
+// env. One that is started with env alone executes itself anew, once.
+func Tuned(env []string) []string { return append(tuned[:len(tuned):len(tuned)], env...) }
 
 // Main is the program dewar-shim. It must be called on the process' first
 // thread, locked to it (runtime.LockOSThread in an init), and returns the exit
 // code. args[0] is the program's name.
 //
 //	dewar-shim <task dir> -- <brain> [argument…]
-//	dewar-shim exec <run dir>
 func Main(args, env []string) int {
-	if len(args) == 3 && args[1] == "exec" {
-		return execStep(args[2], env)
-	}
 	if len(args) < 4 || args[2] != "--" || len(args[1]) == 0 || args[1][0] != '/' || len(args[3]) == 0 || args[3][0] != '/' {
 		complain("usage: dewar-shim <task directory> -- <brain> [argument…], where directory and brain are absolute paths")
 		return ExitMisuse
 	}
-	if err := closeFrom(3, false); err != nil {
+	if err := closeFrom(3); err != nil {
 		complain("close inherited descriptors: " + err.Error())
 		return ExitSystem
 	}
 	if len(env) < len(tuned) || env[len(tuned)-1] != tuned[len(tuned)-1] {
-		err := syscall.Exec("/proc/self/exe", args, append(tuned[:], env...))
+		err := syscall.Exec("/proc/self/exe", args, Tuned(env))
 		complain("start anew: " + err.Error())
 		return ExitSystem
 	}
@@ -77,9 +77,11 @@ func newShim(dir string, brainArgs, env []string) (*shim, int, error) {
 		}
 		return nil, ExitSystem, err
 	}
-	if s.settings, err = readSettings(env, s.pid); err != nil {
+	if s.settings, err = readSettings(env); err != nil {
 		return nil, ExitMisuse, err
 	}
+	s.step = newStep(s.pid, s.settings.files)
+	s.step.noFds = s.step.noFds || s.settings.scan
 	if err := s.open(); err != nil {
 		return nil, ExitSystem, err
 	}
@@ -125,7 +127,7 @@ func (s *shim) open() error {
 
 // readSettings reads our environment. The limit of open files is raised for
 // ourselves, and given back to every run.
-func readSettings(env []string, pid int) (settings, error) {
+func readSettings(env []string) (settings, error) {
 	set := settings{
 		retry:    []int64{0, 5_000_000_000, 60_000_000_000},
 		worked:   10_000_000_000,
@@ -152,16 +154,13 @@ func readSettings(env []string, pid int) (settings, error) {
 	if err != nil {
 		return set, err
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &set.files); err != nil {
 		return set, errors.New("ask for the limit of open files: " + err.Error())
 	}
-	raised := syscall.Rlimit{Cur: files.Max, Max: files.Max}
+	raised := syscall.Rlimit{Cur: set.files.Max, Max: set.files.Max}
 	if err := setRlimit(&raised); err != nil {
 		return set, errors.New("raise the limit of open files: " + err.Error())
 	}
-	set.stepEnv = []string{"GOMAXPROCS=1", "GOGC=off", "GOTRACEBACK=none", "DEWAR_SHIM=" + decimalString(pid),
-		"DEWAR_NOFILE=" + decimalString(int(files.Cur)) + " " + decimalString(int(files.Max))}
 	return set, nil
 }
 

@@ -159,9 +159,9 @@ func (s *shim) endStatus(r *run, left int) {
 	st.Exit, st.Signal, st.Error = -1, -1, ""
 	switch {
 	case r.said == saidError:
-		st.Error = string(r.words)
+		st.Error = r.why
 	case r.said == saidNothing && !(w.code != cldExited && holds(st.Signals, int(w.status))):
-		st.Error = stepDied(w, r.words)
+		st.Error = stepDied(w)
 	case w.code == cldExited:
 		st.Exit = int(w.status)
 	default:
@@ -177,19 +177,14 @@ func (s *shim) endStatus(r *run, left int) {
 	st.Dropped = r.streams[0].dropped + r.streams[1].dropped
 }
 
-// stepDied is the sentence for an exec step that ended without a word of ours:
-// its exit status is never taken for the command's.
-func stepDied(w *waitInfo, words []byte) string {
-	b := append([]byte(nil), "the step between fork and command was killed by signal "...)
+// stepDied is the sentence for a step that ended without a word: its exit
+// status is never taken for the command's.
+func stepDied(w *waitInfo) string {
+	how := " was killed by signal "
 	if w.code == cldExited {
-		b = append(b[:0], "the step between fork and command ended with status "...)
+		how = " ended with status "
 	}
-	b = appendDecimal(b, int(w.status))
-	if len(words) > 0 {
-		b = append(b, ": "...)
-		b = append(b, words...)
-	}
-	return string(b)
+	return "the step between fork and command" + how + decimalString(int(w.status))
 }
 
 func holds(list []int, n int) bool {

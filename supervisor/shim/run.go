@@ -6,9 +6,9 @@ type run struct {
 	st  Status
 	pad int // the longest contents that its status files have had
 
-	hs    int    // our end of the handshake, -1 when it is over
-	said  said   // what the exec step has said
-	words []byte // its sentence, or what its runtime said when it died
+	hs   int    // our end of the handshake, -1 when it is over
+	said said   // what the step has said
+	why  string // what it failed of
 
 	piped   bool
 	spec    logSpec
@@ -34,7 +34,7 @@ type said uint8
 const (
 	saidNothing said = iota
 	saidReady        // R: execve is next
-	saidError        // E: a sentence
+	saidError        // E: it failed
 )
 
 // live reports whether the run has a main process that has not exited.

@@ -57,7 +57,8 @@ func catchSignals() (int, error) {
 			return -1, err
 		}
 	}
-	return fd, unblockSignals()
+	setMask(0)
+	return fd, nil
 }
 
 func handlerAction() *sigaction {
@@ -70,29 +71,6 @@ func handlerAction() *sigaction {
 
 func setAction(sig syscall.Signal, act *sigaction) error {
 	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
-	return failure(e)
-}
-
-// defaultSignals gives every signal its default action and blocks none, on
-// this thread: what a command is to be executed with.
-func defaultSignals() error {
-	var act sigaction
-	for sig := syscall.Signal(1); sig <= 64; sig++ {
-		if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
-			continue
-		}
-		if err := setAction(sig, &act); err != nil {
-			return err
-		}
-	}
-	return unblockSignals()
-}
-
-// unblockSignals lets this thread have every signal.
-func unblockSignals() error {
-	var none uint64
-	const setmask = 2
-	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setmask, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
 	return failure(e)
 }
 

@@ -22,10 +22,23 @@ func (s *shim) spawn(dir string) error {
 		return errors.New("the task is being cleared")
 	}
 	r := s.newRun(dir)
-	if err := s.readSpec(r); err != nil {
+	err := s.readSpec(r)
+	if err == nil {
+		if err = s.begin(r); err != nil {
+			s.undo(r)
+		}
+	}
+	s.step.end()
+	if err != nil {
 		s.recycle(r)
 		return err
 	}
+	s.spawned++
+	return nil
+}
+
+// begin makes what the run needs, and forks it.
+func (s *shim) begin(r *run) error {
 	child := -1
 	err := s.prepare(r, &child)
 	if err == nil {
@@ -35,13 +48,7 @@ func (s *shim) spawn(dir string) error {
 	for i := range r.streams {
 		s.drop(&r.streams[i].out)
 	}
-	if err != nil {
-		s.undo(r)
-		s.recycle(r)
-		return err
-	}
-	s.spawned++
-	return nil
+	return err
 }
 
 func checkRunDir(dir string) error {
@@ -62,40 +69,16 @@ type logSpec struct {
 	notify   bool
 }
 
-var errHeadDone = errors.New("the head of the spec has been read")
-
-// readSpec reads the head of the run's spec, which WriteSpec puts first; the
-// rest, which may be megabytes, is the exec step's.
+// readSpec reads the run's spec into the step, and keeps what the shim itself
+// needs to know of it.
 func (s *shim) readSpec(r *run) error {
-	buf := s.specBuf[:]
-	n, err := readFileZ(s.path(0, r.dir, "/"+SpecName), buf)
-	if err != nil {
-		return &PathError{"read", r.dir + "/" + SpecName, err}
+	if err := s.step.read(s.path(0, r.dir, "/"+SpecName)); err != nil {
+		return err
 	}
-	var e ends
-	var spec Spec
-	err = EachField(buf[:n], func(key, value []byte) error {
-		if done, err := e.see(key, value); done || err != nil {
-			return err
-		}
-		if string(key) == "cwd" {
-			return errHeadDone
-		}
-		return spec.set(key, value)
-	})
-	if err == nil {
-		err = e.check()
-	}
-	if err == errHeadDone {
-		spec.Args, spec.Cwd = []string{"-"}, "/" // the exec step checks what is there
-		err = spec.Check()
-	}
-	if err != nil {
-		return &PathError{"use", r.dir + "/" + SpecName, err}
-	}
+	spec := &s.step.spec
 	r.piped = spec.Piped()
 	r.spec = logSpec{
-		uid: spec.UID, gid: spec.GID, logdir: spec.LogDir, backups: spec.Backups, notify: spec.Notify,
+		uid: spec.UID, gid: spec.GID, logdir: string([]byte(spec.LogDir)), backups: spec.Backups, notify: spec.Notify,
 		file:    spec.Dest == "file" || spec.Dest == "both",
 		console: spec.Dest == "console" || spec.Dest == "both",
 	}
@@ -110,17 +93,14 @@ func (s *shim) prepare(r *run, child *int) error {
 	if err := s.reserve(r); err != nil {
 		return err
 	}
-	if r.piped {
-		if err := s.openLogs(r); err != nil {
-			return err
-		}
+	if err := s.openLogs(r); err != nil {
+		return err
 	}
 	if r.spec.notify {
 		s.openNotify(r)
 	}
-	// It never blocks: the trace of a dying runtime may be longer than it holds,
-	// and nobody reads it before its end.
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	// The step waits in a read of its end; we never wait at ours.
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return errors.New("make a pair of sockets: " + err.Error())
 	}
@@ -133,10 +113,12 @@ func (s *shim) prepare(r *run, child *int) error {
 	return nil
 }
 
-// fork starts the exec step, puts the status into place, and only then lets it
-// go on.
+// fork forks the step, puts the status into place, and only then lets it go on.
 func (s *shim) fork(r *run, child int) error {
-	pid, err := s.startStep(r, child)
+	if err := s.step.list(s.hand(r, child)); err != nil {
+		return err
+	}
+	pid, err := s.step.fork(child, -1)
 	if err != nil {
 		return errors.New("fork: " + err.Error())
 	}
@@ -155,38 +137,17 @@ func (s *shim) fork(r *run, child int) error {
 	}
 	s.runs[r.dir], s.mains[pid] = r, r
 	// An error is that it has died already, which its end will tell.
-	_, _ = writeFd(r.hs, []byte{'G'})
+	_, _ = sendNow(r.hs, []byte{'G'})
 	return nil
 }
 
-// forker is what ForkExec is called with, kept because a new one each time
-// would be a third of a spawn's garbage.
-type forker struct {
-	argv  [3]string
-	files [4]uintptr
-	attr  syscall.ProcAttr
-}
-
-// startStep forks the exec step.
-func (s *shim) startStep(r *run, child int) (pid int, err error) {
-	f := &s.forker
-	if f.attr.Sys == nil {
-		f.attr.Sys = &syscall.SysProcAttr{Setsid: true}
-		f.argv = [3]string{"dewar-shim", "exec"}
-	}
-	f.argv[2] = r.dir
-	f.files = [4]uintptr{uintptr(s.null), uintptr(s.null), uintptr(child)}
-	f.attr.Files = f.files[:3]
-	if r.piped {
-		f.files[1], f.files[3] = uintptr(r.streams[0].out), uintptr(r.streams[1].out)
-		f.attr.Files = f.files[:4]
-	}
-	f.attr.Env = s.settings.stepEnv
+// hand is what a run is given by us.
+func (s *shim) hand(r *run, child int) *handed {
+	h := &handed{hs: child, null: s.null, out: r.streams[0].out, err: r.streams[1].out}
 	if r.notify >= 0 {
-		n := len(f.attr.Env)
-		f.attr.Env = append(f.attr.Env[:n:n], "NOTIFY_SOCKET="+s.notify.path(r.notifyNo))
+		h.notify = s.notify.path(r.notifyNo)
 	}
-	return syscall.ForkExec("/proc/self/exe", f.argv[:], &f.attr)
+	return h
 }
 
 // undo removes what was made for a run that could not be started.
@@ -201,16 +162,13 @@ func (s *shim) undo(r *run) {
 	}
 }
 
-// maxWords bounds what is kept of what a dying exec step says.
-const maxWords = 160
-
-// handshake reads what the exec step has said, and notes the end of it: after
-// an R that is the execve.
+// handshake reads what the step has said, and notes the end of it: after an R
+// that is the execve.
 func (s *shim) handshake(r *run) {
 	if r.hs < 0 {
 		return
 	}
-	var buf [1024]byte
+	var buf [16]byte
 	for {
 		n, err := receiveNow(r.hs, buf[:])
 		if err == syscall.EAGAIN {
@@ -222,7 +180,7 @@ func (s *shim) handshake(r *run) {
 		if err != nil || n == 0 {
 			break
 		}
-		r.hear(buf[:n])
+		s.hear(r, buf[:n])
 	}
 	s.drop(&r.hs)
 	if r.said != saidReady {
@@ -238,23 +196,26 @@ func (s *shim) handshake(r *run) {
 	s.deliverLater(r)
 }
 
-// hear takes one packet. Ours hold a NUL; what the runtime of a dying program
-// prints does not.
-func (r *run) hear(p []byte) {
-	switch {
-	case len(p) >= 2 && p[0] == 'R' && p[1] == 0:
+// hear takes one packet.
+func (s *shim) hear(r *run, p []byte) {
+	if len(p) == 2 && p[0] == 'R' {
 		r.said = saidReady
-	case len(p) >= 2 && p[0] == 'E' && p[1] == 0:
-		r.said = saidError
-		r.words = append(r.words[:0], p[2:]...)
-	default:
-		for _, c := range p {
-			if len(r.words) < maxWords {
-				if c < ' ' {
-					c = ' '
-				}
-				r.words = append(r.words, c)
-			}
-		}
+	} else if index, errno, ok := parseFailure(p); ok {
+		r.said, r.why = saidError, s.whyNot(r, index, errno)
 	}
+}
+
+// whyNot is the sentence for a failed step: its list is made once more, and
+// looked into.
+func (s *shim) whyNot(r *run, index, errno int) string {
+	defer s.step.end()
+	err := s.step.read(s.path(0, r.dir, "/"+SpecName))
+	if err == nil {
+		const any = 10 // the list is the same but for its numbers
+		err = s.step.list(s.hand(r, any))
+	}
+	if err != nil {
+		return bounded("the step between fork and command failed: " + syscall.Errno(errno).Error() + "; and more cannot be said: " + err.Error())
+	}
+	return bounded(s.step.sentence(index, errno))
 }

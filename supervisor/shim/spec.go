@@ -6,7 +6,7 @@ import (
 )
 
 // Spec is what is to be started: the file spec of a run, written by the brain
-// before it asks, read by the shim and by the exec step.
+// before it asks, read by the shim.
 type Spec struct {
 	Args       []string // at least one; Args[0] without a slash is looked up in Env's PATH, after the ids have changed
 	Env        []string // "NAME=value", all of it: nothing is inherited; NOTIFY_SOCKET is added
@@ -33,20 +33,9 @@ func (s *Spec) Piped() bool { return s.Dest != "file" || s.Mode != "standard" }
 
 // Append appends the file's contents.
 func (s *Spec) Append(b []byte) []byte {
-	b = AppendInt(b, "version", Version)
-	b = AppendInt(b, "uid", int64(s.UID))
-	b = AppendInt(b, "gid", int64(s.GID))
-	b = AppendField(b, "logdir", s.LogDir)
-	b = AppendField(b, "dest", s.Dest)
-	b = AppendField(b, "mode", s.Mode)
-	b = AppendInt(b, "log_size", s.LogSize)
-	b = AppendInt(b, "backups", int64(s.Backups))
-	b = AppendInt(b, "notify", bit(s.Notify))
-	b = AppendField(b, "cwd", s.Cwd) // the shim reads up to here, the exec step all
-	b = AppendField(b, "user", s.User)
-	b = AppendInt(b, "umask", int64(s.Umask))
-	b = AppendInt(b, "nnp", bit(s.NoNewPrivs))
-	b = appendInts(b, "groups", s.Groups)
+	f := fields{b: AppendInt(b, "version", Version)}
+	s.fields(&f)
+	b = f.b
 	for _, a := range s.Args {
 		b = AppendField(b, "arg", a)
 	}
@@ -56,19 +45,34 @@ func (s *Spec) Append(b []byte) []byte {
 	return AppendInt(b, "end", 1)
 }
 
+// fields is the table of its keys, but for arg and env, which come repeatedly.
+func (s *Spec) fields(f *fields) {
+	number(f, "uid", &s.UID)
+	number(f, "gid", &s.GID)
+	f.text("logdir", &s.LogDir)
+	f.text("dest", &s.Dest)
+	f.text("mode", &s.Mode)
+	number(f, "log_size", &s.LogSize)
+	number(f, "backups", &s.Backups)
+	f.flag("notify", &s.Notify)
+	f.text("cwd", &s.Cwd)
+	f.text("user", &s.User)
+	number(f, "umask", &s.Umask)
+	f.flag("nnp", &s.NoNewPrivs)
+	f.list("groups", &s.Groups)
+}
+
 // DecodeSpec reads a file's contents. The error says what is wrong with it.
 func DecodeSpec(b []byte) (Spec, error) {
 	var s Spec
-	var e ends
-	err := EachField(b, func(key, value []byte) error {
-		if done, err := e.see(key, value); done || err != nil {
-			return err
+	b = append([]byte(nil), b...)
+	err := s.read(b, func(isEnv bool, value []byte) {
+		if isEnv {
+			s.Env = append(s.Env, view(value))
+		} else {
+			s.Args = append(s.Args, view(value))
 		}
-		return s.set(key, value)
 	})
-	if err == nil {
-		err = e.check()
-	}
 	if err == nil {
 		err = s.Check()
 	}
@@ -78,54 +82,30 @@ func DecodeSpec(b []byte) (Spec, error) {
 	return s, nil
 }
 
-// set stores one field; unknown ones are skipped.
-func (s *Spec) set(key, value []byte) error {
-	var err error
-	switch string(key) {
-	case "arg":
-		s.Args = append(s.Args, string(value))
-	case "env":
-		s.Env = append(s.Env, string(value))
-	case "cwd":
-		s.Cwd = string(value)
-	case "groups":
-		s.Groups, err = ints(key, value)
-	case "user":
-		s.User = string(value)
-	case "logdir":
-		s.LogDir = string(value)
-	case "dest":
-		s.Dest = string(value)
-	case "mode":
-		s.Mode = string(value)
-	case "uid", "gid", "umask", "nnp", "log_size", "backups", "notify":
-		err = s.setNumber(key, value)
+// read reads a file's contents and does not check them. All texts are views of
+// b; each argument and entry of the environment is handed to word.
+func (s *Spec) read(b []byte, word func(isEnv bool, value []byte)) error {
+	var e ends
+	f := fields{reading: true, views: true}
+	err := EachField(b, func(key, value []byte) error {
+		if done, err := e.see(key, value); done || err != nil {
+			return err
+		}
+		switch string(key) {
+		case "arg":
+			word(false, value)
+		case "env":
+			word(true, value)
+		default:
+			f.key, f.value = key, value
+			s.fields(&f)
+		}
+		return f.err
+	})
+	if err == nil {
+		err = e.check()
 	}
 	return err
-}
-
-func (s *Spec) setNumber(key, value []byte) error {
-	n, err := number(key, value)
-	if err != nil {
-		return err
-	}
-	switch string(key) {
-	case "uid":
-		s.UID = int(n)
-	case "gid":
-		s.GID = int(n)
-	case "umask":
-		s.Umask = int(n)
-	case "nnp":
-		s.NoNewPrivs = n != 0
-	case "log_size":
-		s.LogSize = n
-	case "backups":
-		s.Backups = int(n)
-	case "notify":
-		s.Notify = n != 0
-	}
-	return nil
 }
 
 // Check reports the first thing that makes the spec unusable.
@@ -167,44 +147,4 @@ func CheckRelative(what, path string) error {
 		start = i + 1
 	}
 	return nil
-}
-
-func bit(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// appendInts appends a field of numbers with spaces between them.
-func appendInts(b []byte, key string, list []int) []byte {
-	b = append(b, key...)
-	b = append(b, '=')
-	for i, n := range list {
-		if i > 0 {
-			b = append(b, ' ')
-		}
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	return append(b, 0)
-}
-
-// ints reads what appendInts wrote.
-func ints(key, value []byte) ([]int, error) {
-	var list []int
-	start := 0
-	for i := 0; i <= len(value); i++ {
-		if i < len(value) && value[i] != ' ' {
-			continue
-		}
-		if i > start {
-			n, err := number(key, value[start:i])
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, int(n))
-		}
-		start = i + 1
-	}
-	return list, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 )
 
@@ -35,6 +36,11 @@ func TestStartShimUnmarked(t *testing.T) {
 	for _, name := range marks {
 		if slices.Contains(lines, name+"=1") {
 			t.Errorf("it has %s", name)
+		}
+	}
+	for _, e := range shim.Tuned(nil) {
+		if !slices.Contains(lines, e) {
+			t.Errorf("it lacks %s, and would execute itself anew", e)
 		}
 	}
 	if !slices.Contains(lines, "DEWAR_RUNS=1") {

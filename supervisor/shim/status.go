@@ -42,7 +42,7 @@ type Status struct {
 	EndedBoot int64
 	UTime     int64  // user time of the run and its waited-for children
 	STime     int64  // system time of these
-	MaxRSS    int64  // bytes; never less than the exec step's own, about 5 MB
+	MaxRSS    int64  // bytes; never less than what the shim had at the fork
 	Tail      string // the end of stderr, of a run that did not end with status 0
 	Left      int    // descendants in sessions of their own that live on
 	Dropped   int64  // log bytes that could not be written
@@ -50,55 +50,63 @@ type Status struct {
 
 // Append appends the file's contents.
 func (s *Status) Append(b []byte) []byte {
-	b = AppendInt(b, "version", Version)
-	b = AppendField(b, "state", string(s.State))
-	b = AppendInt(b, "pid", int64(s.Pid))
-	b = AppendInt(b, "start", int64(s.Start))
-	b = AppendField(b, "boot", s.Boot)
-	b = AppendInt(b, "shim", int64(s.Shim))
-	b = AppendInt(b, "shim_start", int64(s.ShimStart))
-	b = AppendInt(b, "started_wall", s.StartedWall)
-	b = AppendInt(b, "started_boot", s.StartedBoot)
-	b = AppendInt(b, "ready", bit(s.Ready))
-	b = appendInts(b, "signals", s.Signals)
-	if s.State == Ended {
-		b = s.appendEnd(b)
-	}
-	return AppendInt(b, "end", 1)
+	f := fields{b: AppendInt(b, "version", Version)}
+	s.fields(&f)
+	return AppendInt(f.b, "end", 1)
 }
 
-func (s *Status) appendEnd(b []byte) []byte {
-	switch {
-	case s.Error != "":
-		b = AppendField(b, "error", s.Error)
-	case s.Signal >= 0:
-		b = AppendInt(b, "signal", int64(s.Signal))
-		b = AppendInt(b, "core", bit(s.Core))
-	default:
-		b = AppendInt(b, "exit", int64(s.Exit))
+// fields is the table of its keys.
+func (s *Status) fields(f *fields) {
+	f.text("state", (*string)(&s.State))
+	number(f, "pid", &s.Pid)
+	number(f, "start", &s.Start)
+	f.text("boot", &s.Boot)
+	number(f, "shim", &s.Shim)
+	number(f, "shim_start", &s.ShimStart)
+	number(f, "started_wall", &s.StartedWall)
+	number(f, "started_boot", &s.StartedBoot)
+	f.flag("ready", &s.Ready)
+	f.list("signals", &s.Signals)
+	if f.reading || s.State == Ended {
+		s.endFields(f)
 	}
-	b = AppendInt(b, "ended_wall", s.EndedWall)
-	b = AppendInt(b, "ended_boot", s.EndedBoot)
-	b = AppendInt(b, "utime_ns", s.UTime)
-	b = AppendInt(b, "stime_ns", s.STime)
-	b = AppendInt(b, "maxrss", s.MaxRSS)
-	b = AppendInt(b, "left", int64(s.Left))
-	b = AppendInt(b, "dropped", s.Dropped)
-	if s.Tail != "" {
-		b = AppendField(b, "tail", s.Tail)
+}
+
+func (s *Status) endFields(f *fields) {
+	if f.reading || s.Error != "" {
+		f.text("error", &s.Error)
 	}
-	return b
+	if f.reading || s.Error == "" && s.Signal >= 0 {
+		number(f, "signal", &s.Signal)
+		f.flag("core", &s.Core)
+	}
+	if f.reading || s.Error == "" && s.Signal < 0 {
+		number(f, "exit", &s.Exit)
+	}
+	number(f, "ended_wall", &s.EndedWall)
+	number(f, "ended_boot", &s.EndedBoot)
+	number(f, "utime_ns", &s.UTime)
+	number(f, "stime_ns", &s.STime)
+	number(f, "maxrss", &s.MaxRSS)
+	number(f, "left", &s.Left)
+	number(f, "dropped", &s.Dropped)
+	if f.reading || s.Tail != "" {
+		f.text("tail", &s.Tail)
+	}
 }
 
 // DecodeStatus reads a file's contents. The error says what is wrong with it.
 func DecodeStatus(b []byte) (Status, error) {
 	s := Status{Exit: -1, Signal: -1}
 	var e ends
+	f := fields{reading: true}
 	err := EachField(b, func(key, value []byte) error {
 		if done, err := e.see(key, value); done || err != nil {
 			return err
 		}
-		return s.set(key, value)
+		f.key, f.value = key, value
+		s.fields(&f)
+		return f.err
 	})
 	if err == nil {
 		err = e.check()
@@ -110,85 +118,6 @@ func DecodeStatus(b []byte) (Status, error) {
 		return Status{}, err
 	}
 	return s, nil
-}
-
-// set stores one field; unknown ones are skipped.
-func (s *Status) set(key, value []byte) error {
-	var err error
-	switch string(key) {
-	case "state":
-		s.State = State(value)
-	case "boot":
-		s.Boot = string(value)
-	case "signals":
-		s.Signals, err = ints(key, value)
-	case "error":
-		s.Error = string(value)
-	case "tail":
-		s.Tail = string(value)
-	default:
-		err = s.setNumber(key, value)
-	}
-	return err
-}
-
-func (s *Status) setNumber(key, value []byte) error {
-	var to *int64
-	var n int64
-	switch string(key) {
-	case "started_wall":
-		to = &s.StartedWall
-	case "started_boot":
-		to = &s.StartedBoot
-	case "ended_wall":
-		to = &s.EndedWall
-	case "ended_boot":
-		to = &s.EndedBoot
-	case "utime_ns":
-		to = &s.UTime
-	case "stime_ns":
-		to = &s.STime
-	case "maxrss":
-		to = &s.MaxRSS
-	case "dropped":
-		to = &s.Dropped
-	case "pid", "start", "shim", "shim_start", "ready", "exit", "signal", "core", "left":
-		to = &n
-	default:
-		return nil
-	}
-	v, err := number(key, value)
-	if err != nil {
-		return err
-	}
-	*to = v
-	if to == &n {
-		s.setInt(string(key), n)
-	}
-	return nil
-}
-
-func (s *Status) setInt(key string, n int64) {
-	switch key {
-	case "pid":
-		s.Pid = int(n)
-	case "start":
-		s.Start = uint64(n)
-	case "shim":
-		s.Shim = int(n)
-	case "shim_start":
-		s.ShimStart = uint64(n)
-	case "ready":
-		s.Ready = n != 0
-	case "exit":
-		s.Exit = int(n)
-	case "signal":
-		s.Signal = int(n)
-	case "core":
-		s.Core = n != 0
-	case "left":
-		s.Left = int(n)
-	}
 }
 
 // check reports what a status must not lack.

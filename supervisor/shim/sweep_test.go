@@ -292,6 +292,7 @@ func TestSignals(t *testing.T) {
 
 // TestSignalBeforeTheCommand is kept for the command.
 func TestSignalBeforeTheCommand(t *testing.T) {
+	busy(t)
 	r := start(t)
 	for i := range 20 {
 		id := run("p", i)

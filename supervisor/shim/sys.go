@@ -27,9 +27,8 @@ const (
 	sysPidfdOpen  = 434 // since kernel 5.3
 	sysCloseRange = 436 // since kernel 5.9
 
-	closeRangeCloexec = 4 // since kernel 5.11
-
-	fDupfdCloexec = 1030
+	sigSetmask   = 2
+	rlimitNofile = 7
 
 	pAll = 0
 	pPid = 1
@@ -130,10 +129,9 @@ func setName(name string) error {
 	return failure(e)
 }
 
-// dupAbove duplicates fd to the lowest free number from least on,
-// close-on-exec.
-func dupAbove(fd, least int) (int, error) {
-	return call(syscall.SYS_FCNTL, uintptr(fd), fDupfdCloexec, uintptr(least))
+func setRlimit(l *syscall.Rlimit) error {
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, rlimitNofile, uintptr(unsafe.Pointer(l)), 0, 0, 0)
+	return failure(e)
 }
 
 func setNonblock(fd int) error {

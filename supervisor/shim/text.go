@@ -7,6 +7,13 @@ import (
 
 func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
 
+func cutString(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
+		return "", false
+	}
+	return s[len(prefix):], true
+}
+
 func decimalString(n int) string { return strconv.Itoa(n) }
 
 // duration reads "5s", "250ms" or "5" into nanoseconds.

@@ -3,11 +3,11 @@ package client
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -17,23 +17,27 @@ import (
 // What the shim and, with destination console, the processes print goes to the
 // task's console file. Our own environment is theirs, but for what marks a process
 // as one of a task: should we be one, the new shim would be taken for another.
+// Both paths are absolute. Nobody waits for the shim: whoever calls this ends
+// before it, or keeps a zombie.
 func StartShim(dir task.Dir, shimBinary, brainBinary string) error {
 	console, err := os.OpenFile(dir.Console(), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return fmt.Errorf("start the shim of %s: %w", dir, err)
 	}
 	defer console.Close()
-	cmd := exec.Command(shimBinary, string(dir), "--", brainBinary, string(dir))
-	cmd.Dir = "/"
-	cmd.Env = unmarked(os.Environ())
-	cmd.Stdout = console
-	cmd.Stderr = console
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
 		return fmt.Errorf("start the shim of %s: %w", dir, err)
 	}
-	if err := cmd.Process.Release(); err != nil {
-		return fmt.Errorf("let go of the shim of %s: %w", dir, err)
+	defer null.Close()
+	_, err = syscall.ForkExec(shimBinary, []string{shimBinary, string(dir), "--", brainBinary, string(dir)}, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   shim.Tuned(unmarked(os.Environ())),
+		Files: []uintptr{null.Fd(), console.Fd(), console.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return fmt.Errorf("start the shim of %s: execute %s: %w", dir, shimBinary, err)
 	}
 	return nil
 }
