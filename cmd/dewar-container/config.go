@@ -91,7 +91,7 @@ func (s *stage) mounts() []*configs.Mount {
 		add("tmpfs", "/dev", unix.MS_NOSUID|unix.MS_STRICTATIME, "mode=755,size=64k")
 		add("devpts", "/dev/pts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
 	}
-	if s.ownRoot() || s.w.Isolation.IPC == task.Private {
+	if s.ownRoot() || s.w.Isolation.IPC == task.Private && s.has("/dev/mqueue") {
 		add("mqueue", "/dev/mqueue", closed, "")
 	}
 	return append(all, s.late...)

@@ -77,6 +77,10 @@ func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Where libcontainer starts from; behind the walls it is another root.
+	if err := os.Mkdir(s.root(), 0o700); err != nil {
+		return nil, fmt.Errorf("make a place to start from: %w", err)
+	}
 	in, err := newInside(w, s.self)
 	if err != nil {
 		return nil, err

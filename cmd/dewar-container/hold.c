@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,28 +61,26 @@ static void end(int status) {
 	_exit(EXIT_SYSTEM);
 }
 
+// limit sets a limit on the command, before it is one. Where root may not do
+// that for another user (a container without CAP_SYS_RESOURCE), the inner
+// program does it itself, as far as it may.
 static void limit(const char *text) {
-	unsigned resource;
-	unsigned long long soft, hard;
+	int resource;
 	char who[8];
-	struct rlimit64 old, new;
-	if (sscanf(text, "%u:%llu:%llu:%7s", &resource, &soft, &hard, who) != 4)
+	struct word w = {.kind = WORD_LIMIT};
+	if (sscanf(text, "%d:%llu:%llu:%7s", &resource, &w.soft, &w.hard, who) != 4)
 		unstarted("set the limits of the command: %s is none", text);
-	new.rlim_cur = soft;
-	new.rlim_max = hard;
+	struct rlimit64 new = {w.soft, w.hard};
 	if (prlimit64(inner, resource, &new, NULL) == 0)
 		return;
 	int err = errno;
-	if (err == EPERM && strcmp(who, "default") == 0 && prlimit64(inner, resource, NULL, &old) == 0) {
-		if (new.rlim_max > old.rlim_max)
-			new.rlim_max = old.rlim_max;
-		if (new.rlim_cur > new.rlim_max)
-			new.rlim_cur = new.rlim_max;
-		if (prlimit64(inner, resource, &new, NULL) == 0)
+	w.value = strcmp(who, "default") == 0 ? -1 - resource : resource;
+	if (err == EPERM && send(sock, &w, sizeof w, MSG_NOSIGNAL) == sizeof w && dewar_hear(sock, &w) && w.kind == WORD_LIMIT) {
+		if (w.value == 0)
 			return;
-		err = errno;
+		err = w.value;
 	}
-	unstarted("set limit %u of the command to %llu, %llu: %s", resource, soft, hard, strerror(err));
+	unstarted("set limit %d of the command to %llu, %llu: %s", resource, (unsigned long long)new.rlim_cur, (unsigned long long)new.rlim_max, strerror(err));
 }
 
 static void expect(int kind) {

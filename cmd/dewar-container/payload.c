@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,12 +110,33 @@ static void init(char **argv) {
 	_exit(0);
 }
 
+// limit answers the errno of a limit that we set on ourselves.
+static int limit(const struct word *w) {
+	int resource = w->value < 0 ? -1 - w->value : w->value;
+	struct rlimit64 old, new = {w->soft, w->hard};
+	if (w->value < 0 && prlimit64(0, resource, NULL, &old) == 0) {
+		if (new.rlim_max > old.rlim_max)
+			new.rlim_max = old.rlim_max;
+		if (new.rlim_cur > new.rlim_max)
+			new.rlim_cur = new.rlim_max;
+	}
+	return prlimit64(0, resource, &new, NULL) == 0 ? 0 : errno;
+}
+
 void dewar_payload(int argc, char **argv) {
 	struct word w;
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (argc < 3 || !place() || !dewar_say(INSIDE_SOCKET, WORD_HELLO, 0) || !dewar_hear(INSIDE_SOCKET, &w) || w.kind != WORD_ARM)
+	if (argc < 3 || !place() || !dewar_say(INSIDE_SOCKET, WORD_HELLO, 0))
+		_exit(127);
+	do {
+		if (!dewar_hear(INSIDE_SOCKET, &w))
+			_exit(127);
+		if (w.kind == WORD_LIMIT)
+			dewar_say(INSIDE_SOCKET, WORD_LIMIT, limit(&w));
+	} while (w.kind == WORD_LIMIT);
+	if (w.kind != WORD_ARM)
 		_exit(127);
 	// The ids have their last values, and whoever holds our place has one thread:
 	// nothing clears this, or sends it too early. Had he gone meanwhile, no GO comes.

@@ -265,6 +265,12 @@ func (s *stage) composeReadOnly() error {
 	return nil
 }
 
+// has says whether the tree has a place: libcontainer would make it.
+func (s *stage) has(path string) bool {
+	f, err := openTarget(s.root(), path, false, true)
+	return err == nil && f.Close() == nil
+}
+
 func (s *stage) libcontainers(path string) bool {
 	return below(path, "/proc") || below(path, "/sys") || s.ownRoot() && below(path, "/dev")
 }

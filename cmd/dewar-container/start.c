@@ -23,7 +23,7 @@
 int dewar_start_errno;
 
 int dewar_say(int sock, int kind, int value) {
-	struct word w = {kind, value};
+	struct word w = {kind, value, 0, 0};
 	ssize_t n;
 	do
 		n = send(sock, &w, sizeof w, MSG_NOSIGNAL);

@@ -6,6 +6,7 @@
 
 enum {
 	WORD_HELLO = 'H',  // inside: the libraries' work is done, and I am not yet the command
+	WORD_LIMIT = 'L',  // outside: set this limit on yourself, which I may not; inside: the errno
 	WORD_ARM = 'A',    // outside: your limits are set; die with me from now on
 	WORD_ARMED = 'B',  // inside: I will
 	WORD_GO = 'G',     // outside: the run counts as started
@@ -15,9 +16,12 @@ enum {
 	WORD_NOEXEC = 'E', // inside: errno of a failed execve
 };
 
+// With WORD_LIMIT the value is the resource, negative if nobody asked for the
+// limit and it may be cut down to the hard one: -1 is resource 0.
 struct word {
 	int kind;
 	int value;
+	unsigned long long soft, hard;
 };
 
 // Descriptors that the inner program is started with, beside 0, 1 and 2.
