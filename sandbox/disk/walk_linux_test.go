@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dewarhq/dewar/test/needs"
@@ -226,26 +227,27 @@ func TestLosesItsWayBack(t *testing.T) {
 
 func TestCancelledInMidWalk(t *testing.T) {
 	dir := t.TempDir()
-	for i := range 5000 {
-		write(t, fmt.Sprintf("%s/%d", dir, i), 0)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("the task is over")
-	time.AfterFunc(100*time.Millisecond, func() { cancel(why) })
+	const files = 10_000
+	crowd(t, dir, files)
 	before := openFiles(t)
-	begun := time.Now()
-	u, err := Measure(ctx, dir)
-	if !errors.Is(err, why) || !u.Finished.IsZero() || u.Files == 0 || u.Files > 5000 {
-		t.Errorf("interrupted: %+v, %v", u, err)
-	}
-	if took := time.Since(begun); took > 2*time.Second {
-		t.Errorf("it took %v to end", took)
-	}
+	synctest.Test(t, func(t *testing.T) { // in which only sleeps take time
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("the task is over")
+		time.AfterFunc(100*time.Millisecond, func() { cancel(why) })
+		begun := time.Now()
+		u, err := Measure(ctx, dir)
+		if !errors.Is(err, why) || !u.Finished.IsZero() || u.Files == 0 || u.Files > files {
+			t.Errorf("interrupted: %+v, %v", u, err)
+		}
+		if took := time.Since(begun); took != 100*time.Millisecond {
+			t.Errorf("it was cancelled after 100 ms, and ended after %v", took)
+		}
+		if u, err := Measure(ctx, dir); !errors.Is(err, why) || u.Files != 0 {
+			t.Errorf("begun after its end: %+v, %v", u, err)
+		}
+	})
 	if after := openFiles(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
-	}
-	if u, err := Measure(ctx, dir); !errors.Is(err, why) || u.Files != 0 {
-		t.Errorf("begun after its end: %+v, %v", u, err)
 	}
 }
 
