@@ -64,13 +64,13 @@ func TestNamespacesAreSharedByTheTask(t *testing.T) {
 	})
 	word := "14142.1" + strconv.Itoa(os.Getpid())
 	const show = "readlink /proc/self/ns/ipc /proc/self/ns/uts /proc/self/ns/net; hostname; cat /proc/net/dev | grep -c :"
-	first := w.start(iso, nobody, "sh", "-c", show+"; echo ready; sleep "+word)
+	first := w.start(iso, nobody, "sh", "-c", show+"; echo ready; exec sleep "+word)
 	first.await("ready")
 	want, _, _ := strings.Cut(first.output(), "\nready")
 	if !strings.HasSuffix(want, "\ninside\n1") {
 		t.Errorf("the first run sees %s", want)
 	}
-	second := w.start(iso, nobody, "sh", "-c", show+"; echo ready; sleep "+word)
+	second := w.start(iso, nobody, "sh", "-c", show+"; echo ready; exec sleep "+word)
 	second.await("ready")
 	// The first may go: the second holds them.
 	w.must(first.cmd.Process.Kill())
