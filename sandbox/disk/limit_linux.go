@@ -87,8 +87,8 @@ func Choose(dir, task string) (Quota, error) {
 }
 
 // Limit limits what is in dir, now and later, to so many bytes, rounded down to
-// the file system's blocks. It may be repeated, and has to be after a restart of the machine, for a
-// limit is on disk only when the file system has written it.
+// the file system's blocks. It may be repeated, and has to be after a restart of
+// the machine: a limit is on disk only when the file system has written it.
 //
 // What is there already is taken into the project, but for files with several
 // links, which may be others' too, and for what is no file or directory. It is
@@ -157,14 +157,13 @@ func Release(ctx context.Context, dir string, q Quota) error {
 	if err := s.set(q.ID, 0); err != nil {
 		return err
 	}
-	err = assign(ctx, dir, func(_ node, has uint32) uint32 {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return assign(ctx, dir, func(_ node, has uint32) uint32 {
 		if has == q.ID {
 			return 0
 		}
 		return has
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
