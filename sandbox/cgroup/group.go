@@ -170,6 +170,20 @@ func (g Group) strays() (left []int, err error) {
 	return slices.Compact(left), nil
 }
 
+// someStrays are those of the first hierarchy that has any: v1's freezer, if
+// everybody is where he should be. Reading all takes as often as long.
+func (g Group) someStrays() (left []int, err error) {
+	for _, dir := range g.made() {
+		if dir == g.unified() {
+			continue
+		}
+		if left, err = procs(nil, dir); err != nil || len(left) > 0 {
+			return left, err
+		}
+	}
+	return nil, nil
+}
+
 // state is what cgroup.events says, since 4.? (frozen since 5.2).
 type state struct{ populated, frozen bool }
 

@@ -16,7 +16,7 @@ const (
 	again = time.Second
 	// freezing is how long a v1 group is given to freeze before it is killed
 	// as it is. A process in uninterruptible sleep never freezes.
-	freezing = 100 * time.Millisecond
+	freezing = 500 * time.Millisecond
 	// batch is how many processes are held by descriptors at a time.
 	batch = 256
 )
@@ -52,7 +52,7 @@ func (g Group) kill(s *stopper) error {
 			err = s.killUnified(g, dir)
 		}
 		if err == nil {
-			err = s.killListed(g.strays, g.freezer())
+			err = s.killListed(g.someStrays, g.freezer())
 		}
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ func host(t testing.TB) Host {
 			t.Fatal(err)
 		}
 		own := map[string]string{"": "/"}
+		if os.Getenv(v1Env) != "" {
+			delete(own, "")
+		}
 		for _, name := range v1Names {
 			own[name] = "/"
 		}
@@ -40,6 +44,23 @@ func host(t testing.TB) Host {
 		t.Skip(needs.Prefix + "control groups: " + h.Why)
 	}
 	return h
+}
+
+// v1Env leaves the unified hierarchy out.
+const v1Env = "DEWAR_TEST_V1"
+
+// On a hybrid machine everything once more without its unified hierarchy.
+func TestV1Alone(t *testing.T) {
+	needs.Root(t)
+	if os.Getenv(v1Env) != "" || host(t).Mode != Hybrid {
+		t.Skip(needs.Prefix + "a hybrid machine")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.timeout=5m", "-test.v")
+	cmd.Env = append(os.Environ(), v1Env+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestKill ") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // tree is a task's groups, made, and gone with the test.
