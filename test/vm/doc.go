@@ -40,10 +40,11 @@
 // The kernel's package is downloaded with apt-get and unpacked, not installed,
 // into dewar-vm in the user's cache directory (XDG_CACHE_HOME). Needed from
 // Debian: qemu-system-x86, e2fsprogs, xfsprogs; for -systemd also systemd,
-// dbus-user-session. The processor is emulated:
-// every guest is like every other, on every machine.
+// dbus-user-session. The processor is emulated, so that every guest is like every
+// other, on every machine.
 //
 // Deliberately absent: standard input, a network beyond loopback, an orderly
 // shutdown, a way for a guest to write to the host, and other users than root
-// on the host (virtiofsd has to be root).
+// on the host (virtiofsd has to be root). A guest is no wall either: it keeps
+// tests from the host's files, not a program that wants to get at them.
 package main

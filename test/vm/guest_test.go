@@ -97,6 +97,11 @@ func TestKilledWithItsGuest(t *testing.T) {
 	if err := cmd.Wait(); err == nil {
 		t.Error("it was killed, and ended well")
 	}
+	t.Cleanup(func() {
+		for _, pid := range alive(started) {
+			t.Logf("kill process %d: %v", pid, syscall.Kill(pid, syscall.SIGKILL))
+		}
+	})
 	waitFor(t, "the end of its processes", func() bool { return len(alive(started)) == 0 })
 }
 
