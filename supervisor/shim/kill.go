@@ -1,6 +1,9 @@
 package shim
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // signalRun delivers a signal to all that lives of a run: its main process'
 // group at once, then whatever else is below it, in its session, or a stray of
@@ -32,11 +35,24 @@ func (s *shim) signalRun(r *run, sig syscall.Signal) {
 	}
 }
 
-// signalMain delivers a signal to a run's main process.
+// signalMain delivers a signal to a run's main process, and says so: it is
+// queued. A main process that stands for a command behind walls passes such a
+// one on, and none that was sent with kill(2), which all of the run have got.
 func (s *shim) signalMain(r *run, sig syscall.Signal) {
 	if r.live() {
-		send(r.st.Pid, sig)
+		queue(r.st.Pid, sig)
+		if asksToEnd(sig) {
+			queue(r.st.Pid, syscall.SIGCONT)
+		}
 	}
+}
+
+// queue sends a signal as sigqueue(3) does, to whichever thread will take it.
+// The only possible errors are those of send.
+func queue(pid int, sig syscall.Signal) {
+	const siQueue = ^uint32(0) // -1
+	info := [32]uint32{0: uint32(sig), 2: siQueue, 4: uint32(syscall.Getpid()), 5: uint32(syscall.Getuid())}
+	_, _, _ = syscall.RawSyscall(syscall.SYS_RT_SIGQUEUEINFO, uintptr(pid), uintptr(sig), uintptr(unsafe.Pointer(&info)))
 }
 
 // request carries out the brain's wish to signal a run: on record first, then

@@ -96,10 +96,13 @@ func send(pid int, sig syscall.Signal) {
 	// The only possible errors: it has gone, or (as an ordinary user) it has
 	// become another user's, whom we may not signal.
 	_ = syscall.Kill(pid, sig)
-	switch sig {
-	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+	if asksToEnd(sig) {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
+}
+
+func asksToEnd(sig syscall.Signal) bool {
+	return sig == syscall.SIGTERM || sig == syscall.SIGINT || sig == syscall.SIGHUP || sig == syscall.SIGQUIT
 }
 
 // nudge makes the death of a process wake us that is not a child of ours and
