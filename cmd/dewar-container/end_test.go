@@ -169,17 +169,6 @@ func TestKilledWhileBuilding(t *testing.T) {
 	}
 }
 
-func TestWithoutTheProgram(t *testing.T) {
-	w := newWorld(t)
-	err := container.Available(w.dir + "/dewar-container")
-	if err == nil || !strings.Contains(err.Error(), "is not there: it is the one program that is built with cgo") {
-		t.Errorf("Available = %v", err)
-	}
-	if err := container.Available(w.dir); err == nil || !strings.Contains(err.Error(), "is not a program") {
-		t.Errorf("Available of a directory = %v", err)
-	}
-}
-
 func TestEnter(t *testing.T) {
 	w := newWorld(t)
 	program := programs.Path(t, container.Program)

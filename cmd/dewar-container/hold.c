@@ -110,8 +110,8 @@ static void begin(int limits, char **limit_args) {
 }
 
 // to_all says that a signal was sent to everything of the run, and so is not to
-// be passed on: the shim, or its brain, signals a group process by process
-// with kill(2). The main process alone gets it with tgkill(2).
+// be passed on: the shim, or its brain, signals all of a run process by process
+// with kill(2). What is for the main process alone the shim queues.
 static int to_all(const struct signalfd_siginfo *s) {
 	if (entered || s->ssi_code != SI_USER)
 		return 0;

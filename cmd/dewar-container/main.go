@@ -24,8 +24,8 @@
 // # Signals
 //
 // A signal that everything of the run gets (the shim's "group") reaches the
-// command by itself, and is not passed on; one for the main process alone (with
-// tgkill, or from a stranger) is. The end is told by the same: an exit status is
+// command by itself, and is not passed on; one for the main process alone
+// (queued by the shim, or from a stranger) is. The end is told by the same: an exit status is
 // repeated, a deadly signal is raised again. What the command leaves behind gets
 // TERM, and KILL one second later, or when @hold or @init dies: by the
 // parent-death signal, and as members of the namespace.
