@@ -33,6 +33,7 @@ var ours = []struct {
 	{pkg: "supervisor/control", may: "supervisor/machine task", why: "the door's client; the CLI uses it without being a brain"},
 	{pkg: "sandbox", may: "task", why: "places, not processes"},
 	{pkg: "sandbox/cgroup", why: "the kernel's files: it knows nothing of tasks"},
+	{pkg: "sandbox/cgroup/scope", why: "D-Bus, for who starts a task by hand"},
 	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
 	{pkg: "supervisor", may: "sandbox supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
