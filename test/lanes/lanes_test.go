@@ -119,6 +119,9 @@ func TestReport(t *testing.T) {
 		{"no guests", []Results{
 			lane(rootLane, outcomes{"A": skipped}, reasons{"A": needs.ReasonKernel + "cgroup v1: freezer"}),
 		}, absent{guests: errors.New("no qemu")}, true, "there were no guests: no qemu\nnot run: m A (needs: a kernel with cgroup v1: freezer)"},
+		{"no guests, and a test that boots one", []Results{
+			lane(rootLane, outcomes{"A": skipped}, reasons{"A": needs.ReasonGuest + ": no qemu"}),
+		}, absent{guests: errors.New("no qemu")}, true, "not run: m A (needs: a guest)"},
 		{"guests, and none with what it needs", []Results{
 			lane("v2", outcomes{"A": skipped}, reasons{"A": needs.ReasonKernel + "cgroup v1: freezer"}),
 		}, absent{}, false, "FAIL: m A ran in no lane: needs: a kernel with cgroup v1: freezer"},

@@ -23,7 +23,7 @@ func (a absent) excuses() (reasons []string) {
 		reasons = append(reasons, needs.ReasonRoot)
 	}
 	if a.guests != nil {
-		reasons = append(reasons, needs.ReasonKernel)
+		reasons = append(reasons, needs.ReasonKernel, needs.ReasonGuest)
 	}
 	return reasons
 }

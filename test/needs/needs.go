@@ -22,6 +22,9 @@ const (
 // away.
 const ReasonKernel = Prefix + "a kernel with "
 
+// ReasonGuest begins the reason of a test that boots a guest itself.
+const ReasonGuest = Prefix + "a guest"
+
 // Root skips t unless it runs as root.
 func Root(t testing.TB) {
 	t.Helper()
@@ -74,7 +77,13 @@ func Guest(t testing.TB) {
 	if lane := os.Getenv("DEWAR_LANE"); lane != "" && lane != "root" {
 		t.Skip(Prefix + "not to be in a guest already")
 	}
-	Program(t, "qemu-system-x86_64")
+	if find("qemu-system-x86_64") != "" {
+		return
+	}
+	if Strict() {
+		missing(t, "qemu-system-x86_64")
+	}
+	t.Skip(ReasonGuest + ": qemu-system-x86_64 is not installed")
 }
 
 // Strict says whether a missing program is a failure.
