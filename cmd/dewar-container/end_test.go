@@ -171,12 +171,12 @@ func TestKilledWhileBuilding(t *testing.T) {
 
 func TestEnter(t *testing.T) {
 	w := newWorld(t)
-	program := programs.Path(t, container.Program)
+	program, word := programs.Path(t, container.Program), "17320.5"+strconv.Itoa(os.Getpid())
 	for _, pid := range scopes {
 		iso := isolation(func(i *task.Isolation) {
 			i.PID, i.Tmp, i.UTS, i.Hostname = pid, task.Private, task.Private, "inside"
 		})
-		r := w.start(iso, nobody, "sh", "-c", "echo here > /tmp/mark; echo ready; exec sleep 1000")
+		r := w.start(iso, nobody, "sh", "-c", "echo here > /tmp/mark; echo ready; exec sleep "+word)
 		r.await("ready")
 		enter := func(script string) (int, string) {
 			cmd := exec.Command(program, "enter", r.dir, "--", "sh", "-c", script)
@@ -203,6 +203,7 @@ func TestEnter(t *testing.T) {
 		}
 		w.must(r.cmd.Process.Kill())
 		r.end()
+		gone(t, word)
 		if code, out := enter("true"); code != exitSystem {
 			t.Errorf("pid %s: after its end: exit %d, %s", pid, code, out)
 		}

@@ -101,6 +101,12 @@ type started struct {
 // start starts a command as the shim does: a session, no input, files as output.
 func (w *world) start(iso task.Isolation, uid int, command ...string) *started {
 	w.t.Helper()
+	return w.startIn("", iso, uid, command...)
+}
+
+// startIn starts a command in a control group, if one is named.
+func (w *world) startIn(group string, iso task.Isolation, uid int, command ...string) *started {
+	w.t.Helper()
 	w.runs++
 	r := &started{w: w, dir: filepath.Join(w.dir, "runs/web", strconv.Itoa(w.runs))}
 	w.must(os.MkdirAll(r.dir, 0o711))
@@ -114,8 +120,11 @@ func (w *world) start(iso task.Isolation, uid int, command ...string) *started {
 		w.t.Skip(needs.Prefix + "gcc and a static C library: " + err.Error())
 	}
 	argv := container.Command(program, r.dir)
+	if group != "" {
+		argv = append([]string{"sh", "-c", `echo 0 > "$0/cgroup.procs"; exec "$@"`, group}, argv...)
+	}
 	r.cmd = exec.Command(argv[0], argv[1:]...)
-	r.cmd.Env = []string{"DEWAR_RUN=" + strconv.Itoa(w.runs), "HELPER=1"}
+	r.cmd.Env = []string{"PATH=/usr/bin:/bin", "DEWAR_RUN=" + strconv.Itoa(w.runs), "HELPER=1"}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	r.outPath = r.dir + "/out"
 	out, err := os.Create(r.outPath)

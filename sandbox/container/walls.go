@@ -1,12 +1,12 @@
 package container
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dewarhq/dewar/task"
 )
@@ -52,7 +52,7 @@ func Write(runDir string, w Walls) error {
 	if err != nil {
 		return fmt.Errorf("write the walls of %s: %w", w.Run, err)
 	}
-	sentence := "build the walls of " + w.Run + ": " + Program + " ended before they stood"
+	sentence := "build the walls of " + w.Run + ": " + Program + " ended before they stood\n"
 	if err := os.WriteFile(filepath.Join(runDir, UnstartedName), []byte(sentence), 0o640); err != nil {
 		return fmt.Errorf("write the walls of %s: %w", w.Run, err)
 	}
@@ -83,7 +83,9 @@ func Read(runDir string) (Walls, error) {
 const mostSentence = 4096
 
 // Unstarted says of a run with walls that has ended whether its command was
-// never executed, and why. An error means that this cannot be told.
+// never executed, and why: the file's first line, and in brackets its second, by
+// which a runtime may have said what it died of. An error means that this
+// cannot be told.
 func Unstarted(runDir string) (sentence string, unstarted bool, err error) {
 	data, err := os.ReadFile(filepath.Join(runDir, UnstartedName))
 	if errors.Is(err, os.ErrNotExist) {
@@ -92,8 +94,12 @@ func Unstarted(runDir string) (sentence string, unstarted bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("read whether the run was started: %w", err)
 	}
-	data = bytes.TrimSpace(data)
-	return string(data[:min(len(data), mostSentence)]), true, nil
+	text := strings.ToValidUTF8(string(data[:min(len(data), mostSentence)]), "?")
+	sentence, more, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if last, _, _ := strings.Cut(more, "\n"); last != "" {
+		sentence += " (" + last + ")"
+	}
+	return sentence, true, nil
 }
 
 // Available says why no walls can be built with the program at path, if so.

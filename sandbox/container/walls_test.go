@@ -53,6 +53,13 @@ func TestUnstarted(t *testing.T) {
 	if s != "build the walls of web/3: dewar-container ended before they stood" || !is || err != nil {
 		t.Errorf("of one that never said a word: %q, %v, %v", s, is, err)
 	}
+	died := s + "\nruntime/cgo: pthread_create failed\nSIGABRT: abort\n"
+	if err := os.WriteFile(filepath.Join(dir, UnstartedName), []byte(died), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, _ := Unstarted(dir); got != s+" (runtime/cgo: pthread_create failed)" {
+		t.Errorf("of one that died of its runtime: %q", got)
+	}
 	if err := os.WriteFile(filepath.Join(dir, UnstartedName), []byte(strings.Repeat("x", 3*mostSentence)), 0o600); err != nil {
 		t.Fatal(err)
 	}
