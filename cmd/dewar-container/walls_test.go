@@ -16,7 +16,7 @@ import (
 func TestPidNamespace(t *testing.T) {
 	w := newWorld(t)
 	private := isolation(func(i *task.Isolation) { i.PID = task.Private })
-	w.sees(private, nobody, "ls -d /proc/[0-9]* > list; wc -l < list; cut -c1 /proc/1/comm; readlink /proc/self/fd/0", "3\n4\n/dev/null")
+	w.sees(private, nobody, "ls -d /proc/[0-9]* > list; wc -l < list; cut -c1 /proc/1/comm; readlink /proc/self/fd/0", "2\n4\n/dev/null")
 	w.sees(isolation(nil), nobody, "test $(ls -d /proc/[0-9]* 2>/dev/null | wc -l) -gt 5 && echo many", "many")
 }
 
