@@ -124,10 +124,10 @@ func (w *world) startIn(group string, iso task.Isolation, uid int, command ...st
 		argv = append([]string{"sh", "-c", `echo 0 > "$0/cgroup.procs"; exec "$@"`, group}, argv...)
 	}
 	r.cmd = exec.Command(argv[0], argv[1:]...)
-	r.cmd.Env = []string{"PATH=/usr/bin:/bin", "DEWAR_RUN=" + strconv.Itoa(w.runs), "HELPER=1"}
+	r.cmd.Env = []string{"PATH=/usr/bin:/bin", "NOTIFY_SOCKET=" + os.Getenv("NOTIFY_SOCKET"), "DEWAR_RUN=" + strconv.Itoa(w.runs), "HELPER=1"}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	r.outPath = r.dir + "/out"
-	out, err := os.Create(r.outPath)
+	out, err := os.OpenFile(r.outPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 	w.must(err)
 	defer out.Close()
 	r.cmd.Stdout, r.cmd.Stderr = out, out

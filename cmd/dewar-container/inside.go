@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,9 @@ func newInside(w container.Walls, self *os.File) (*inside, error) {
 	}
 	in := &inside{socket: pair[0], theirs: os.NewFile(uintptr(pair[1]), "socket"), words: words, ends: ends}
 	stdout, stderr := os.NewFile(keptStdout, "stdout"), os.NewFile(keptStderr, "stderr")
+	if err := errors.Join(give(stdout, w), give(stderr, w)); err != nil {
+		return nil, err
+	}
 	nnp := w.NoNewPrivs
 	in.process = &libcontainer.Process{
 		Env:              environ(w),
@@ -62,6 +66,22 @@ const (
 	keptStderr = 102
 	insideSelf = "/proc/self/fd/4"
 )
+
+// give makes a log or a pipe the user's, who can then open /dev/stdout anew, as
+// many programs do. A device belongs to others, too.
+func give(f *os.File, w container.Walls) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the command's %s: %w", f.Name(), err)
+	}
+	if info.Mode()&os.ModeDevice != 0 {
+		return nil
+	}
+	if err := f.Chown(w.UID, w.GID); err != nil && !errors.Is(err, unix.EINVAL) { // a socket's
+		return fmt.Errorf("give the command its %s: %w", f.Name(), err)
+	}
+	return nil
+}
 
 func (in *inside) args(mode string, command []string) {
 	in.process.Args = append([]string{insideSelf, "@" + mode}, command...)

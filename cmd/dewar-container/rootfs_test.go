@@ -5,6 +5,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -152,5 +153,22 @@ func TestUnpackStaysInside(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNotifySocketIsSeen(t *testing.T) {
+	w := newWorld(t)
+	path := w.dir + "/notify"
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	w.must(err)
+	defer socket.Close()
+	w.must(os.Chmod(path, 0o666))
+	t.Setenv("NOTIFY_SOCKET", path)
+	busyRoot(w, w.dir+"/root")
+	for _, iso := range []task.Isolation{
+		isolation(func(i *task.Isolation) { i.Tmp = task.Private }), // under which the socket is
+		isolation(func(i *task.Isolation) { i.RootFS = w.dir + "/root" }),
+	} {
+		w.sees(iso, nobody, `test "$NOTIFY_SOCKET" = `+path+` && test -S $NOTIFY_SOCKET && test -w $NOTIFY_SOCKET && echo seen`, "seen")
 	}
 }

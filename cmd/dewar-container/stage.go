@@ -205,36 +205,36 @@ func (s *stage) showLate(src *os.File, target string, dir, readOnly bool) error 
 	return nil
 }
 
-// composeSandbox sees to it that the sandbox is where the environment says,
-// though / or /tmp may not be the machine's.
+// composeSandbox sees to it that the sandbox and the notify socket are where the
+// environment says, though / or /tmp may not be the machine's.
 func (s *stage) composeSandbox() error {
 	box, err := openBelow(s.w.TaskDir, "sandbox")
 	if err != nil {
 		return err
 	}
-	if there, err := openTarget(s.root(), box.Name(), false, true); err == nil {
-		defer there.Close()
-		if sameFile(box, there) {
-			return box.Close()
-		}
-	}
-	if err := s.show(box, box.Name(), false, true); err != nil {
+	if err := s.keep(box, true); err != nil {
 		return err
 	}
-	return s.showNotify()
-}
-
-// showNotify makes the socket seen on which the command says that it is ready.
-func (s *stage) showNotify() error {
 	path := os.Getenv("NOTIFY_SOCKET")
-	if !strings.HasPrefix(path, "/") {
+	if !strings.HasPrefix(path, "/") { // there is none, or it is an abstract one
 		return nil
 	}
 	socket, err := os.OpenFile(path, unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return fmt.Errorf("open the notify socket: %w", err)
 	}
-	return s.show(socket, path, false, true)
+	return s.keep(socket, false)
+}
+
+// keep makes src seen where it is on the machine, unless it is already.
+func (s *stage) keep(src *os.File, dir bool) error {
+	if there, err := openTarget(s.root(), src.Name(), false, dir); err == nil {
+		defer there.Close()
+		if sameFile(src, there) {
+			return src.Close()
+		}
+	}
+	return s.show(src, src.Name(), false, true)
 }
 
 // composeReadOnly makes paths read-only, with all that is mounted below them.

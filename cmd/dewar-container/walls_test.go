@@ -33,8 +33,8 @@ func TestOwnEnvironmentAndDescriptors(t *testing.T) {
 	w := newWorld(t)
 	for _, pid := range []task.Scope{task.Host, task.Private} {
 		iso := isolation(func(i *task.Isolation) { i.PID = pid })
-		w.sees(iso, nobody, "env | grep -v -e ^PWD -e ^HOME -e ^PATH -e ^_= -e ^OLDPWD -e ^SHLVL; ls /proc/self/fd | tr '\\n' ' '; umask; id -u; id -g; id -G; pwd",
-			"WHO=the command\n0 1 2 3 0027\n65534\n65534\n65534\n"+w.dir+"/sandbox")
+		w.sees(iso, nobody, "env | grep -v -e ^NOTIFY -e ^PWD -e ^HOME -e ^PATH -e ^_= -e ^OLDPWD -e ^SHLVL; ls /proc/self/fd | tr '\\n' ' '; umask; echo again >> /dev/stdout; id -u; id -g; id -G; pwd",
+			"WHO=the command\n0 1 2 3 0027\nagain\n65534\n65534\n65534\n"+w.dir+"/sandbox")
 	}
 }
 
