@@ -108,8 +108,9 @@ func (g Group) moving() string {
 	}
 	var names []string
 	for _, pid := range found {
-		if stateOf(pid) == "D" && len(names) < most && !strings.HasPrefix(wchan(pid), "__refrigerator") {
-			names = append(names, Stuck{Pid: pid, Command: command(pid), State: "D", Wchan: wchan(pid)}.String())
+		one := describe(pid)
+		if one.State == "D" && len(names) < most && one.Wchan != "__refrigerator" {
+			names = append(names, one.String())
 		}
 	}
 	if len(names) == 0 {

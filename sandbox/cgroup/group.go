@@ -184,7 +184,7 @@ func (g Group) someStrays() (left []int, err error) {
 	return nil, nil
 }
 
-// state is what cgroup.events says, since 4.? (frozen since 5.2).
+// state is what cgroup.events says: populated since 4.5, frozen since 5.2.
 type state struct{ populated, frozen bool }
 
 func events(dir string) (s state, err error) {

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"strconv"
@@ -30,6 +31,34 @@ func TestKill(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Many are killed as one is; soak kills ten thousand.
+func TestKillThousands(t *testing.T) {
+	n := 1000
+	if soak(1) > 1 {
+		n = 10000
+	}
+	tr := tree(t)
+	g := tr.Process("web")
+	if err := g.Make(); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, g, fmt.Sprintf("family %d", n))
+	if all, err := g.Procs(); err != nil || len(all) != n+1 {
+		t.Errorf("%d processes, %v", len(all), err)
+	}
+	begun := time.Now()
+	if err := g.Kill(within(t, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 40*time.Second { // twenty times what is stated
+		t.Errorf("Kill took %v", took)
+	}
+	if all, err := g.Procs(); err != nil || len(all) != 0 {
+		t.Errorf("%d processes, %v", len(all), err)
+	}
+	s.dies(t)
 }
 
 func killed(t *testing.T, tr *Tree, what string) {

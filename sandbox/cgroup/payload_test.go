@@ -76,6 +76,10 @@ func payload(what []string) {
 		}
 		say()
 		forever()
+	case "open":
+		say()
+		_, err := os.Stat(args[0])
+		fail(err)
 	case "spin":
 		say()
 		for {

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -20,7 +21,7 @@ type Alive struct {
 type Stuck struct {
 	Pid     int    `json:"pid"`
 	Command string `json:"command"`
-	State   string `json:"state"` // D, T, …: as ps says; "" if it has gone meanwhile
+	State   string `json:"state"` // D, T, …: as ps says, of the thread that is left; "" if it has gone meanwhile
 	Wchan   string `json:"wchan"` // where in the kernel it waits, if it says
 	Group   string `json:"group"`
 }
@@ -84,9 +85,34 @@ func (a *Alive) add(pid int, group string) {
 		a.More++
 		return
 	}
-	a.Procs = append(a.Procs, Stuck{
-		Pid: pid, Command: command(pid), State: stateOf(pid), Wchan: wchan(pid), Group: group,
-	})
+	one := describe(pid)
+	one.Group = group
+	a.Procs = append(a.Procs, one)
+}
+
+// describe looks at the thread that keeps a process: one in state D, else the
+// first that is no zombie. The leader may be one long before the others go.
+func describe(pid int) Stuck {
+	one := Stuck{Pid: pid, Command: command(pid)}
+	dir := "/proc/" + strconv.Itoa(pid) + "/task"
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return one // gone
+	}
+	for _, thread := range threads {
+		tid, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			continue
+		}
+		state := stateOf(tid)
+		if one.State == "" || one.State == "Z" || one.State != "D" && state == "D" {
+			one.State, one.Wchan = state, wchan(tid)
+			if state != "Z" {
+				one.Command = command(tid)
+			}
+		}
+	}
+	return one
 }
 
 // procs1 is who is in a directory itself.
