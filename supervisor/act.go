@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -66,6 +67,9 @@ func (b *brain) prepare(id task.RunID) {
 	}
 	b.prune(id)
 	spec, err := b.spec(id)
+	if err == nil {
+		err = b.enter(&spec, id.Process)
+	}
 	if err == nil {
 		err = client.WriteSpec(b.Dir, id, spec)
 	}
@@ -142,6 +146,9 @@ func (b *brain) send() error {
 func (b *brain) answered(r request, err error) error {
 	var refused *client.Refused
 	switch {
+	case err == nil && r.kind == "kill": // and on record, so that its end is known as ours
+		b.interRun(r.run)
+		return nil
 	case err == nil:
 		return nil
 	case !errors.As(err, &refused):
@@ -181,10 +188,11 @@ func (b *brain) point(name string) {
 }
 
 // end lets the shim go. The task is over, and nothing of it lives.
-func (b *brain) end() error {
+func (b *brain) end(ctx context.Context) error {
 	if err := b.journal.Release(); err != nil {
 		b.log("%v", err)
 	}
+	b.vacate(ctx)
 	return b.tell("end", b.shim.End)
 }
 

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 
 // answer answers a control request: what it asks for is recorded when the
 // answer goes out, and done after that.
-func (b *brain) answer(a ask) error {
+func (b *brain) answer(ctx context.Context, a ask) error {
 	if _, ok := a.request.(control.Status); ok {
 		state := b.machine.State()
 		a.answer <- answer{value: control.Status{Pid: os.Getpid(), Version: b.Version, State: &state}}
@@ -22,13 +23,13 @@ func (b *brain) answer(a ask) error {
 	}
 	wish, err := wishOf(a)
 	if err == nil {
-		return b.grant(a, wish)
+		return b.grant(ctx, a, wish)
 	}
 	a.answer <- answer{refused: http.StatusBadRequest, why: err}
 	return nil
 }
 
-func (b *brain) grant(a ask, wish machine.Record) error {
+func (b *brain) grant(ctx context.Context, a ask, wish machine.Record) error {
 	if !b.taken {
 		a.answer <- answer{refused: http.StatusInsufficientStorage, why: errors.New("the disk is full, and the task is not yet taken up")}
 		return nil
@@ -38,7 +39,15 @@ func (b *brain) grant(a ask, wish machine.Record) error {
 		a.answer <- answer{refused: http.StatusConflict, why: err}
 		return nil
 	}
+	undo, err := b.attempt(ctx, d.Record)
+	if err != nil {
+		a.answer <- answer{refused: http.StatusConflict, why: err}
+		return nil
+	}
 	err = b.record(journal.Reserve, d.Record)
+	if err != nil {
+		undo()
+	}
 	switch {
 	case errors.Is(err, journal.ErrFull):
 		a.answer <- answer{refused: http.StatusInsufficientStorage, why: err}
@@ -51,6 +60,7 @@ func (b *brain) grant(a ask, wish machine.Record) error {
 	if d.Act != nil {
 		b.queue(d.Act)
 	}
+	b.watchDisk()
 	a.answer <- answer{}
 	return nil
 }
@@ -76,6 +86,12 @@ func wishOf(a ask) (machine.Record, error) {
 		case "start":
 			return machine.StartAsked{Process: r.Process.Process, By: a.by}, nil
 		}
+	case control.Resize:
+		return machine.ResizeAsked{Process: r.Process, Limits: r.Limits, By: a.by}, nil
+	case control.Pause:
+		return machine.PauseAsked{By: a.by}, nil
+	case control.Unpause:
+		return machine.UnpauseAsked{By: a.by}, nil
 	case control.Signal:
 		if r.Signal.Number() == 0 {
 			return nil, fmt.Errorf("there is no signal %q", string(r.Signal))

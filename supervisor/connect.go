@@ -87,6 +87,9 @@ func (b *brain) newShim(ctx context.Context) error {
 	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
 		return err
 	}
+	if err := b.interAll(ctx); err != nil {
+		return err
+	}
 	const most = 5
 	for n := 1; ; n++ {
 		b.log("no shim lives: what it left is buried, another one is started")

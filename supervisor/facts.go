@@ -42,7 +42,7 @@ func (b *brain) believe(id task.RunID, s shim.Status) {
 	case !known:
 	case run.Live():
 		b.believeLive(id, run, s)
-	case run.Left > 0 && s.Left == 0:
+	case run.Left > 0 && s.Left == 0 && b.isEmpty(id.Process):
 		b.fact(id, machine.Emptied{RunID: id})
 	}
 }
@@ -56,7 +56,14 @@ func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 		b.fact(id, machine.Ready{RunID: id})
 	}
 	if s.State == shim.Ended {
-		ended := b.machine.Judge(now(), b.exit(id, s))
+		e := b.exit(id, s)
+		if e.OOM = b.outOfMemory(id); e.OOM != nil {
+			b.starve(id)
+		}
+		if e.Left == 0 {
+			e.Left = b.lingering(id)
+		}
+		ended := b.machine.Judge(now(), e)
 		if ended.State == machine.RunFailed && s.Error == "" && !b.full {
 			ended.Tail = b.tail(id, s)
 		}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +21,7 @@ const Quarantined = "journal.quarantined"
 // finish replaces the journal by one that says how the task ended, and lets the
 // shim go. Nothing of the task lives. At no moment is there no journal: an
 // empty directory would look like a task that is to be started.
-func (w *ward) finish() error {
+func (w *ward) finish(ctx context.Context) error {
 	next := w.lastJournal()
 	if err := w.write(next); err != nil {
 		return err
@@ -32,6 +33,7 @@ func (w *ward) finish() error {
 	if err := w.replace(next, aside); err != nil {
 		return fmt.Errorf("set the journal aside: %w", err)
 	}
+	w.vacate(ctx)
 	return w.tell("end", w.shim.End)
 }
 

@@ -42,6 +42,7 @@ type ward struct {
 }
 
 func (w *ward) drive(ctx context.Context, g client.Greeting) error {
+	w.shimPid = g.ShimPid
 	if isOver(w.Dir.Journal()) { // a brain before this one came so far
 		w.settleNames()
 		return w.tell("end", w.shim.End)
@@ -62,7 +63,10 @@ func (w *ward) drive(ctx context.Context, g client.Greeting) error {
 				return fmt.Errorf("%w: %w", errShimGone, w.shim.Err())
 			}
 			if bell.Kind == shim.BellCleared && w.clearing {
-				return w.finish()
+				if err := w.interAll(ctx); err != nil {
+					return err
+				}
+				return w.finish(ctx)
 			}
 			if err := w.hear(bell); err != nil {
 				return err

@@ -34,6 +34,10 @@ func (b *brain) noteCleared() {
 		b.queue(machine.Clear{})
 		return
 	}
+	if !b.isEmpty("") {
+		b.inter("")
+		return
+	}
 	b.clearing = false
 	b.facts = append(b.facts, machine.Cleared{})
 }
@@ -186,6 +190,15 @@ func (b *brain) bury(ctx context.Context, gone []orphan) error {
 	}
 	if err := client.Bury(ctx, b.Dir, b.launch.ID, statuses); err != nil {
 		return err
+	}
+	for _, o := range gone {
+		if b.tree == nil || b.isEmpty(o.Process) {
+			continue
+		}
+		if err := b.interNow(ctx, b.tree.Process(o.Process)); err != nil {
+			return err
+		}
+		b.level(o.Process)
 	}
 	for _, o := range gone {
 		o.after()

@@ -77,6 +77,9 @@ func newBrain(c Config) (*brain, error) {
 	if b.boot, err = shim.BootID(); err != nil {
 		return nil, err
 	}
+	if err := b.openGroups(); err != nil {
+		return nil, err
+	}
 	b.alarm, err = newAlarm()
 	return b, err
 }
@@ -94,7 +97,7 @@ func (b *brain) close() error {
 		errs = append(errs, b.journal.Close())
 	}
 	b.retry.Stop()
-	return errors.Join(append(errs, b.alarm.close())...)
+	return errors.Join(append(errs, b.closeGroups(), b.alarm.close())...)
 }
 
 func (b *brain) log(format string, args ...any) {

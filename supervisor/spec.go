@@ -2,13 +2,13 @@ package supervisor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
-
-const umask = 0o022
 
 // spec says what a run is to be. The error says why it can never be started.
 func (b *brain) spec(id task.RunID) (shim.Spec, error) {
@@ -22,7 +22,7 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		return shim.Spec{}, err
 	}
 	path, lang, tz := b.surroundings()
-	return shim.Spec{
+	spec := shim.Spec{
 		Args: args,
 		Env: sandbox.Environ(sandbox.Setting{
 			TaskID:  b.launch.ID,
@@ -41,7 +41,7 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		GID:        u.GID,
 		Groups:     u.Groups,
 		User:       u.Name,
-		Umask:      umask,
+		Umask:      int(b.launch.Task.UmaskOf(*p)),
 		NoNewPrivs: b.launch.Task.NoNewPrivs,
 		LogDir:     id.LogDir(),
 		Dest:       string(p.Logger.Destination),
@@ -49,7 +49,26 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		LogSize:    int64(p.Logger.Rotate.LogSize),
 		Backups:    p.Logger.Rotate.Backups,
 		Notify:     true,
-	}, nil
+	}
+	b.attributes(&spec, p)
+	return spec, nil
+}
+
+// attributes are limits and priorities: nothing is inherited.
+func (b *brain) attributes(spec *shim.Spec, p *task.Process) {
+	t := &b.launch.Task
+	limits := t.RlimitsOf(*p)
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		resource, l := task.RlimitNumber(name), limits[name]
+		spec.Rlimits = append(spec.Rlimits, resource, int(l.Soft), int(l.Hard))
+		_, own := p.Rlimits[name]
+		_, whole := t.Rlimits[name]
+		if !own && !whole {
+			spec.Capped = append(spec.Capped, resource)
+		}
+	}
+	spec.Nice, spec.NiceAsked = t.NiceOf(*p), p.Nice != nil || t.Nice != nil
+	spec.OOMAdj, spec.OOMAdjAsked = t.OOMScoreAdjOf(*p), p.OOMScoreAdj != nil || t.OOMScoreAdj != nil
 }
 
 // surroundings are what the task was launched with, whoever has woken it since.

@@ -28,9 +28,11 @@ type brain struct {
 	rebooted bool   // since the task was taken up last
 	taken    bool   // our TakenUp is among the facts, or recorded
 
-	shim     *client.Conn
-	alarm    *alarm
-	door     *door
+	shim  *client.Conn
+	alarm *alarm
+	door  *door
+	groups
+	ledger   ledger
 	clearing bool // the shim was asked to clear
 	alive    int  // runs and strays that it named when it was last asked
 	helloed  bool // the shim has been told that we work
@@ -60,18 +62,22 @@ func (b *brain) drive(ctx context.Context, g client.Greeting) error {
 	b.helloed, b.requests, b.flights, b.clearing, b.cleared = false, nil, nil, false, false
 	if over(b.machine.Phase()) {
 		b.settleNames()
-		return b.end()
+		return b.end(ctx)
 	}
 	if err := b.compare(ctx, g); err != nil {
 		return err
 	}
+	if err := b.contain(ctx, g.ShimPid); err != nil {
+		return err
+	}
+	b.watchDisk()
 	b.resume, b.shutdown = true, true
 	for {
 		if err := b.settle(ctx); err != nil {
 			return err
 		}
 		if over(b.machine.Phase()) {
-			return b.end()
+			return b.end(ctx)
 		}
 		if err := b.greet(ctx); err != nil {
 			return err
@@ -115,9 +121,17 @@ func (b *brain) wait(ctx context.Context) error {
 		}
 		b.hear(bell)
 	case a := <-b.door.asks:
-		return b.answer(a)
+		return b.answer(ctx, a)
 	case <-b.alarm.rang:
 		b.alarm.heard()
+	case g := <-b.emptied:
+		b.interred(g)
+	case _, ok := <-b.memoryBells():
+		if ok {
+			b.hearMemory()
+		}
+	case t := <-b.diskTold():
+		b.hearDisk(t)
 	case <-b.retry.C:
 		return b.tryAgain()
 	case <-ctx.Done():
@@ -190,6 +204,8 @@ func (b *brain) step(ctx context.Context) (more bool, err error) {
 	case b.cleared:
 		b.noteCleared()
 		return true, nil
+	case b.frozen && !b.machine.Paused():
+		return true, b.settleFreezer(ctx)
 	case b.resume:
 		b.resume = false
 		b.redo()

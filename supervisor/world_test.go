@@ -117,6 +117,7 @@ func (w *world) clean() {
 	if err := client.Bury(ctx, w.dir, w.id, statuses); err != nil {
 		w.Error(err)
 	}
+	w.removeGroups()
 	for _, reaped := range w.reaped {
 		<-reaped
 	}

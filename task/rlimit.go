@@ -123,3 +123,11 @@ func (r *Rlimit) UnmarshalJSON(data []byte) error {
 	*r = Rlimit{uint64(two.Soft), uint64(two.Hard)}
 	return nil
 }
+
+// RlimitNumber is the kernel's number of a limit of RlimitNames (the generic
+// ones of include/uapi/asm-generic/resource.h, which all that Dewar is built
+// for have), or -1.
+func RlimitNumber(name string) int {
+	return slices.Index([]string{"cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile",
+		"memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"}, name)
+}

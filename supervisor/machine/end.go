@@ -93,7 +93,7 @@ func (m *Machine) end(p *process, run *Run, r Ended) {
 	}
 	run.Exit, run.Signal, run.Core, run.Reason = clone(r.Exit), r.Signal, r.Core, r.Reason
 	run.Rusage, run.Tail, run.OOM = r.Rusage, r.Tail, clone(r.OOM)
-	if r.OOM != nil && r.State == RunFailed {
+	if r.OOM != nil && r.OOM.Kills > 0 && r.State == RunFailed {
 		m.Starved = &task.RunID{Process: p.def.Name, Run: run.Run}
 	}
 	p.keepTail(run)

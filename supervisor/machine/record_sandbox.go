@@ -59,7 +59,7 @@ type OOM struct {
 	Limit Level `json:"limit"`          // whose limit was hit
 	Bytes int64 `json:"bytes"`          // that limit; 0: not known
 	Peak  int64 `json:"peak,omitempty"` // the most that the run's group ever held; 0: not known
-	Kills int   `json:"kills"`          // processes killed
+	Kills int   `json:"kills"`          // processes killed; 0: the victim was another's, and all of the task died with it
 }
 
 // Level is whose limit it is that was hit.

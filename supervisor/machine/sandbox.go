@@ -171,6 +171,9 @@ func (m *Machine) oomOfTask() string {
 // 64MB, was hit".
 func (o *OOM) said() string {
 	var b strings.Builder
+	if o.Kills == 0 {
+		return "it was killed with another process of the task that ran out of memory"
+	}
 	b.WriteString("out of memory: ")
 	switch {
 	case o.Limit == LevelMachine:

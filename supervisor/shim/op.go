@@ -34,7 +34,10 @@ const (
 	whatFiles
 	whatShim
 	whatCwd
+	whatGroup
 	whatLimit
+	whatNice
+	whatCaps
 	whatIDs
 	whatUmask
 	whatPrivs

@@ -115,16 +115,23 @@ func (s *shim) prepare(r *run, child *int) error {
 
 // fork forks the step, puts the status into place, and only then lets it go on.
 func (s *shim) fork(r *run, child int) error {
+	defer s.step.closePlace()
+	if err := s.step.openPlace(); err != nil {
+		return err
+	}
 	if err := s.step.list(s.hand(r, child)); err != nil {
 		return err
 	}
-	pid, err := s.step.fork(child, -1)
+	pid, err := s.step.fork(child, s.step.place.group)
 	if err != nil {
 		return errors.New("fork: " + err.Error())
 	}
 	r.st = Status{State: Forked, Pid: pid, Boot: s.boot, Shim: s.pid, ShimStart: s.start, Exit: -1, Signal: -1}
 	st, err := ReadStat(pid)
 	r.st.Start = st.Start
+	if err == nil {
+		err = s.writeOOMAdj(pid)
+	}
 	if err == nil {
 		err = s.replaceStatus(r, false)
 	}
@@ -209,9 +216,11 @@ func (s *shim) hear(r *run, p []byte) {
 // looked into.
 func (s *shim) whyNot(r *run, index, errno int) string {
 	defer s.step.end()
+	defer s.step.place.forget()
 	err := s.step.read(s.path(0, r.dir, "/"+SpecName))
 	if err == nil {
 		const any = 10 // the list is the same but for its numbers
+		s.step.namePlace()
 		err = s.step.list(s.hand(r, any))
 	}
 	if err != nil {

@@ -25,6 +25,18 @@ type Spec struct {
 	Backups int    // files beside the one that is written, in mode rotate
 
 	Notify bool // give the run a $NOTIFY_SOCKET
+
+	Group   string   // directory of the control group (v2) that it is born into; empty: the shim's
+	Joins   []string // files cgroup.procs (v1) that it joins before anything of the user's runs
+	Rlimits []int    // by threes: resource (RLIMIT_*), soft, hard; -1 is no limit. Empty: nofile as the shim was given it, all else as the shim has it
+	Capped  []int    // resources of Rlimits that nobody asked for: cut down to what the shim may have
+	Nice    int
+	OOMAdj  int // oom_score_adj
+
+	NiceAsked   bool // that Nice or OOMAdj cannot be had keeps the run from starting
+	OOMAdjAsked bool
+
+	Counts []int // what the brain wants to remember; the shim does not look at it
 }
 
 // Piped reports whether the shim carries the run's logs; otherwise the
@@ -36,6 +48,9 @@ func (s *Spec) Append(b []byte) []byte {
 	f := fields{b: AppendInt(b, "version", Version)}
 	s.fields(&f)
 	b = f.b
+	for _, j := range s.Joins {
+		b = AppendField(b, "join", j)
+	}
 	for _, a := range s.Args {
 		b = AppendField(b, "arg", a)
 	}
@@ -60,6 +75,14 @@ func (s *Spec) fields(f *fields) {
 	number(f, "umask", &s.Umask)
 	f.flag("nnp", &s.NoNewPrivs)
 	f.list("groups", &s.Groups)
+	f.text("group", &s.Group)
+	f.list("rlimits", &s.Rlimits)
+	f.list("capped", &s.Capped)
+	number(f, "nice", &s.Nice)
+	number(f, "oom_score_adj", &s.OOMAdj)
+	f.flag("nice_asked", &s.NiceAsked)
+	f.flag("oom_asked", &s.OOMAdjAsked)
+	f.list("counts", &s.Counts)
 }
 
 // DecodeSpec reads a file's contents. The error says what is wrong with it.
@@ -96,6 +119,8 @@ func (s *Spec) read(b []byte, word func(isEnv bool, value []byte)) error {
 			word(false, value)
 		case "env":
 			word(true, value)
+		case "join":
+			s.Joins = append(s.Joins, view(value))
 		default:
 			f.key, f.value = key, value
 			s.fields(&f)
@@ -124,6 +149,10 @@ func (s *Spec) Check() error {
 		return errors.New("its dest is none of file, console, both and none: " + strconv.Quote(s.Dest))
 	case s.Mode != "standard" && s.Mode != "rotate":
 		return errors.New("its mode is neither standard nor rotate: " + strconv.Quote(s.Mode))
+	case len(s.Rlimits)%3 != 0:
+		return errors.New("its rlimits are not threes of resource, soft and hard limit")
+	case s.Group != "" && s.Group[0] != '/':
+		return errors.New("its group is not an absolute path: " + strconv.Quote(s.Group))
 	case s.Mode == "rotate" && (s.LogSize <= 0 || s.Backups < 0):
 		return errors.New("its mode is rotate, but its log_size is not positive or its backups are negative")
 	}

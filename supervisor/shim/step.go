@@ -19,16 +19,21 @@ type step struct {
 	notify int    // which of envp is $NOTIFY_SOCKET, or -1
 	ops    []op
 
-	shim   int            // our pid
-	limit  syscall.Rlimit // of open files, as we were given it
-	noFds  bool           // the kernel has no close_range
-	name   [1]string
-	clone  cloneArgs
-	action sigaction // the default one
-	mask   uint64    // no signal
-	word   [1]byte   // G is read to it
-	ready  [2]byte   // R
-	stat   syscall.Stat_t
+	shim    int            // our pid
+	limit   syscall.Rlimit // of open files, as we were given it
+	noFds   bool           // the kernel has no close_range
+	name    [1]string
+	clone   cloneArgs
+	action  sigaction // the default one
+	mask    uint64    // no signal
+	word    [1]byte   // G is read to it
+	capHead [2]uint32 // struct __user_cap_header_struct: version 3, this thread
+	noCaps  [6]uint32 // two struct __user_cap_data_struct
+	zero    [1]byte   // whoever writes the pid 0 to a group means itself
+	place   place
+	clones  int8    // whether the kernel clones into a group: 1, -1, 0 is not known
+	ready   [2]byte // R
+	stat    syscall.Stat_t
 }
 
 // handed is what a run is forked with.
@@ -41,7 +46,7 @@ type handed struct {
 
 func newStep(shim int, limit syscall.Rlimit) step {
 	_, err := call(sysCloseRange, 1<<31-1, 1<<31-1, 0)
-	return step{shim: shim, limit: limit, noFds: err != nil, ready: [2]byte{'R', 0}}
+	return step{shim: shim, limit: limit, noFds: err != nil, ready: [2]byte{'R', 0}, capHead: [2]uint32{0x20080522}, zero: [1]byte{'0'}, place: place{group: -1}}
 }
 
 // read reads a run's spec, whose path is NUL-terminated, and checks it.
@@ -71,7 +76,7 @@ func (st *step) read(path []byte) error {
 
 // decode makes spec, argv and envp of the text of a spec.
 func (st *step) decode(text []byte) error {
-	st.spec = Spec{Groups: st.spec.Groups[:0]}
+	st.spec = st.blank()
 	st.path, st.notify = "", -1
 	args, env := 0, 0
 	err := st.spec.read(text, func(isEnv bool, value []byte) {
@@ -119,6 +124,12 @@ func (st *step) decode(text []byte) error {
 	return nil
 }
 
+// blank is an empty spec that uses the lists of the one before.
+func (st *step) blank() Spec {
+	s := &st.spec
+	return Spec{Groups: s.Groups[:0], Joins: s.Joins[:0], Rlimits: s.Rlimits[:0], Capped: s.Capped[:0], Counts: s.Counts[:0]}
+}
+
 // end forgets the run.
 func (st *step) end() {
 	const most = 256
@@ -126,7 +137,7 @@ func (st *step) end() {
 		st.ops = nil
 	}
 	st.ops = st.ops[:0]
-	st.spec = Spec{Groups: st.spec.Groups[:0]}
+	st.spec = st.blank()
 	st.name[0], st.path, st.argv, st.envp = "", "", nil, nil
 	st.room.end()
 }
@@ -146,12 +157,15 @@ func (st *step) list(h *handed) error {
 		st.envp[st.notify] = address(view(b))
 	}
 	st.add(opMust, whatSession, syscall.SYS_SETSID)
+	st.enter()
 	if err := st.descriptors(h); err != nil {
 		return err
 	}
 	st.want(1, whatShim, syscall.SYS_READ, uintptr(h.hs), uintptr(unsafe.Pointer(&st.word)), 1)
 	st.add(opMust, whatCwd, syscall.SYS_CHDIR, address(st.spec.Cwd))
-	st.add(opMust, whatLimit, syscall.SYS_PRLIMIT64, 0, rlimitNofile, uintptr(unsafe.Pointer(&st.limit)), 0)
+	if err := st.limits(); err != nil {
+		return err
+	}
 	if err := st.become(); err != nil {
 		return err
 	}
@@ -233,6 +247,9 @@ func (st *step) become() error {
 		st.add(opMust, whatIDs, syscall.SYS_SETRESGID, g, g, g)
 		st.add(opMust, whatIDs, syscall.SYS_SETRESUID, u, u, u)
 	}
+	if s.UID != 0 {
+		st.dropCaps()
+	}
 	st.add(opMay, whatUmask, syscall.SYS_UMASK, uintptr(s.Umask))
 	if s.NoNewPrivs {
 		st.add(opMust, whatPrivs, syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0)
@@ -257,8 +274,14 @@ func (st *step) sentence(index, errno int) string {
 		return "the shim has gone"
 	case whatCwd:
 		about = "enter the working directory " + s.Cwd
+	case whatGroup:
+		about = "join the group " + st.place.joined(int(o.args[0]))
+	case whatNice:
+		about = "set the priority to " + strconv.Itoa(st.spec.Nice)
+	case whatCaps:
+		about = "drop the capabilities"
 	case whatLimit:
-		about = "set the limit of open files"
+		about = "set the limit of " + resourceName(int(o.args[1]))
 	case whatIDs:
 		about = "become " + s.User + " (uid " + strconv.Itoa(s.UID) + ", gid " + strconv.Itoa(s.GID) + ")"
 	case whatUmask:

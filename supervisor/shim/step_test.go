@@ -202,9 +202,10 @@ func (st *step) names() string {
 		syscall.SYS_CHDIR: "chdir", syscall.SYS_PRLIMIT64: "prlimit", syscall.SYS_SETGROUPS: "setgroups", syscall.SYS_SETRESGID: "setresgid",
 		syscall.SYS_SETRESUID: "setresuid", syscall.SYS_UMASK: "umask", syscall.SYS_PRCTL: "prctl", syscall.SYS_GETPPID: "getppid",
 		syscall.SYS_RT_SIGACTION: "sigaction", syscall.SYS_RT_SIGPROCMASK: "sigprocmask", syscall.SYS_WRITE: "write", syscall.SYS_EXECVE: "execve", sysNewfstatat: "stat",
+		syscall.SYS_SETPRIORITY: "setpriority", syscall.SYS_CAPSET: "capset",
 	}
 	text := map[string]int{"chdir": 0, "execve": 0, "stat": 1}
-	numbers := map[string]int{"dup3": 2, "close_range": 1, "close": 1, "read": 1, "setgroups": 1, "setresgid": 3, "setresuid": 3, "umask": 1, "prctl": 2, "sigaction": 1, "write": 1}
+	numbers := map[string]int{"dup3": 2, "close_range": 1, "close": 1, "read": 1, "setgroups": 1, "setresgid": 3, "setresuid": 3, "umask": 1, "prctl": 2, "sigaction": 1, "write": 1, "setpriority": 3}
 	var all []string
 	for _, o := range st.ops {
 		line := calls[o.nr]
@@ -227,7 +228,7 @@ func (st *step) names() string {
 }
 
 func TestList(t *testing.T) {
-	const before = "setsid\ndup3 4 0\ndup3 5 1\ndup3 6 2\nclose_range 3\nclose_range 8\nread 7!\nchdir /the/cwd\nprlimit\n"
+	const before = "setsid\ndup3 4 0\ndup3 5 1\ndup3 6 2\nclose_range 3\nclose_range 8\nread 7!\nchdir /the/cwd\nprlimit\nsetpriority 0 0 0\n"
 	const after = "prctl 1 9\ngetppid!\nsigaction 64 down to 1\nsigprocmask\nwrite 7!\n"
 	cases := []struct {
 		name   string
@@ -235,14 +236,19 @@ func TestList(t *testing.T) {
 		want   string
 	}{
 		{"another user", func(s *Spec) { s.UID, s.GID, s.Groups = 77777, 7, []int{8, 9} },
-			before + "setgroups 2\nsetresgid 7 7 7\nsetresuid 77777 77777 77777\numask 23\nprctl 38 1\n" + after + "execve /bin/sh\nstat /bin/sh"},
+			before + "setgroups 2\nsetresgid 7 7 7\nsetresuid 77777 77777 77777\nprctl 47 4\ncapset\numask 23\nprctl 38 1\n" + after + "execve /bin/sh\nstat /bin/sh"},
 		{"looked for", func(s *Spec) {
 			s.UID, s.NoNewPrivs, s.Args, s.Env = 77777, false, []string{"x"}, []string{"A=PATH=/no", "PATH=/a::b/c:", "PATH=/never"}
 		},
-			before + fmt.Sprintf("setgroups 0\nsetresgid %[1]d %[1]d %[1]d\n", os.Getgid()) + "setresuid 77777 77777 77777\numask 23\n" + after +
+			before + fmt.Sprintf("setgroups 0\nsetresgid %[1]d %[1]d %[1]d\n", os.Getgid()) + "setresuid 77777 77777 77777\nprctl 47 4\ncapset\numask 23\n" + after +
 				"execve /a/x\nstat /a/x\nexecve ./x\nstat ./x\nexecve b/c/x\nstat b/c/x"},
 		{"nowhere", func(s *Spec) { s.UID, s.Args, s.Env = 77777, []string{"x"}, nil },
-			before + fmt.Sprintf("setgroups 0\nsetresgid %[1]d %[1]d %[1]d\n", os.Getgid()) + "setresuid 77777 77777 77777\numask 23\nprctl 38 1\n" + strings.TrimSuffix(after, "\n")},
+			before + fmt.Sprintf("setgroups 0\nsetresgid %[1]d %[1]d %[1]d\n", os.Getgid()) + "setresuid 77777 77777 77777\nprctl 47 4\ncapset\numask 23\nprctl 38 1\n" + strings.TrimSuffix(after, "\n")},
+		{"with limits", func(s *Spec) {
+			s.UID, s.GID, s.Rlimits, s.Nice, s.Args = 77777, 7, []int{7, 10, 20, 4, 0, -1}, 3, []string{"/x"}
+		},
+			strings.Replace(before, "prlimit\nsetpriority 0 0 0", "prlimit\nprlimit\nsetpriority 0 0 3", 1) +
+				"setgroups 0\nsetresgid 7 7 7\nsetresuid 77777 77777 77777\nprctl 47 4\ncapset\numask 23\nprctl 38 1\n" + after + "execve /x\nstat /x"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

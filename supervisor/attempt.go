@@ -1,0 +1,66 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dewarhq/dewar/sandbox"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
+)
+
+// attempt does what a person asked for before it is recorded, where only trying
+// tells whether it can be done: other limits, and a pause. A brain that dies
+// before it has recorded it is followed by one that puts back what the journal
+// says. The error is the refusal; undo takes it back.
+func (b *brain) attempt(ctx context.Context, wish machine.Record) (undo func(), err error) {
+	undo = func() {}
+	switch r := wish.(type) {
+	case machine.ResizeAsked:
+		if (r.Limits == task.Resources{Disk: r.Limits.Disk}) { // which we count ourselves
+			return undo, nil
+		}
+		if b.tree == nil {
+			return undo, errNoGroups
+		}
+		before, asked := b.machine.Limits(r.Process), b.machine.Asked(r.Process)
+		err := b.limit(r.Process, before.With(r.Limits), asked.With(r.Limits))
+		back := func() {
+			if err := b.limit(r.Process, before, asked); err != nil {
+				b.log("the limits before a change that failed: %v", err)
+			}
+		}
+		if err != nil {
+			back()
+		}
+		return back, err
+	case machine.PauseAsked:
+		if b.tree == nil {
+			return undo, errNoGroups
+		}
+		inTime, cancel := context.WithTimeout(ctx, freezeWithin)
+		defer cancel()
+		if err := b.tree.Task().Freeze(inTime); err != nil {
+			return undo, fmt.Errorf("pause the task: %w", err)
+		}
+		b.frozen = true
+	}
+	return undo, nil
+}
+
+var errNoGroups = errors.New("the task runs without control groups (dewar inspect says why)")
+
+// limit holds the task, or a process that has a group, to its limits.
+func (b *brain) limit(process string, limits, asked task.Resources) error {
+	if process == "" {
+		_, err := b.tree.Task().Limit(b.taskLimits(limits, asked))
+		return err
+	}
+	leaf := b.tree.Process(process)
+	if err := leaf.Make(); err != nil {
+		return err
+	}
+	_, err := leaf.Limit(sandbox.Limits(limits, asked, b.Dir))
+	return err
+}

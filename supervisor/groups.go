@@ -1,0 +1,249 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dewarhq/dewar/sandbox"
+	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
+)
+
+// groups are the kernel groups that a task is contained in. Without them, tree
+// is nil: then the shim's word is all there is.
+type groups struct {
+	tree    *cgroup.Tree
+	shimPid int
+	limited map[string]bool // processes whose leaf this brain has made and limited
+	standby bool            // the freezer is as the machine wants it
+	frozen  bool            // what it is
+
+	graves  map[string]bool // groups that are being killed: a process' name, "" the task's
+	emptied chan grave
+	digging sync.WaitGroup
+	until   context.Context // ends with the brain
+	leave   context.CancelFunc
+
+	memory   *cgroup.Watcher // nil unless we must see to it that all die with a victim
+	starving bool            // all of the task were killed with a victim
+}
+
+// openGroups reads where the groups are, if that is known already. Those of an
+// earlier boot are gone.
+func (b *brain) openGroups() error {
+	b.limited, b.graves, b.emptied = make(map[string]bool), make(map[string]bool), make(chan grave)
+	b.until, b.leave = context.WithCancel(context.Background())
+	g, found, err := sandbox.ReadGroups(b.Dir)
+	if err != nil {
+		return err
+	}
+	if found && g.Used() && g.Place.Boot == b.boot {
+		b.tree = cgroup.Open(g.Place)
+	}
+	return nil
+}
+
+// contain sees to it that the groups are there, that shim and brain stand where
+// the task's limits do not reach them, and that the limits hold. What cannot be
+// had ends a task that has not begun; one that runs goes on.
+func (b *brain) contain(ctx context.Context, shimPid int) error {
+	fresh := b.tree == nil
+	b.shimPid = shimPid
+	if err := b.place(); err != nil {
+		return b.deny(fresh, err)
+	}
+	if b.tree == nil {
+		return nil
+	}
+	if err := b.tree.Make(b.ours(shimPid)...); err != nil {
+		return b.deny(fresh, err)
+	}
+	if err := b.limitTask(); err != nil {
+		return b.deny(fresh, err)
+	}
+	if err := b.watchMemory(); err != nil {
+		return err
+	}
+	for _, id := range b.machine.Live() {
+		if err := b.limitProcess(id.Process); err != nil {
+			b.log("the limits of %s may not hold: %v", id.Process, err)
+		}
+	}
+	b.hearMemory() // of what happened while no brain lived
+	b.standby = false
+	if err := b.settleFreezer(ctx); err != nil {
+		b.log("%v", err)
+	}
+	return nil
+}
+
+// closeGroups waits for all who dig and watch.
+func (b *brain) closeGroups() error {
+	b.leave()
+	b.closeDisk()
+	b.digging.Wait()
+	if b.memory == nil {
+		return nil
+	}
+	return b.memory.Wait()
+}
+
+// vacate removes the groups of a task that is over. Shim and brain, the last
+// ones inside, step back to where they came from. Where the kernel does not let
+// them (v2, below a group that hands controllers down), the empty ctl/ outlives
+// them, until somebody calls launch.Vacate.
+func (b *brain) vacate(ctx context.Context) {
+	if b.tree == nil {
+		return
+	}
+	inTime, cancel := context.WithTimeout(ctx, vacateWithin)
+	defer cancel()
+	err := b.tree.StepBack(b.shimPid, os.Getpid())
+	if err == nil {
+		err = b.tree.Remove(inTime)
+	} else if errors.Is(err, syscall.EBUSY) {
+		err = errors.Join(b.tree.Task().Remove(inTime), b.tree.Checks().Remove(inTime))
+	}
+	if err != nil {
+		b.log("the task's groups stay: %v", err)
+	}
+}
+
+// vacateWithin is how long the kernel may take to let go of a group whose last
+// process has exited.
+const vacateWithin = 2 * time.Second
+
+// ours are the processes that step aside.
+func (b *brain) ours(shimPid int) []int {
+	pids := []int{shimPid, os.Getpid()}
+	if b.launch.Groups != task.AllGroups {
+		return pids
+	}
+	host, err := cgroup.Look()
+	if err == nil {
+		var others []int
+		others, err = host.Strangers(pids...)
+		pids = append(pids, others...)
+	}
+	if err != nil {
+		b.log("who else stands in our group is not known: %v", err)
+	}
+	return pids
+}
+
+// deny fails a task that has not begun.
+func (b *brain) deny(fresh bool, why error) error {
+	if !fresh || len(b.machine.Live()) > 0 {
+		b.log("the task's groups are not as they should be: %v", why)
+		return nil
+	}
+	b.facts = append(b.facts, machine.Denied{Reason: why.Error()})
+	return nil
+}
+
+// place decides where the groups will be, and writes that down.
+func (b *brain) place() error {
+	if b.tree != nil {
+		return nil
+	}
+	g := sandbox.Groups{Why: b.launch.GroupsWhy}
+	if b.launch.Groups != task.NoGroups {
+		host, err := cgroup.Look()
+		if err != nil {
+			return err
+		}
+		g.Place, err = host.Place(string(b.Dir))
+		switch {
+		case errors.Is(err, cgroup.ErrNone) && b.launch.Groups == task.AutoGroups:
+			g.Why = host.Why
+		case err != nil:
+			return err
+		}
+	}
+	if err := g.Write(b.Dir); err != nil {
+		return err
+	}
+	if g.Used() {
+		b.tree = cgroup.Open(g.Place)
+	}
+	return nil
+}
+
+// limitTask applies the task's limits, and notes which of ours this kernel does
+// not have.
+func (b *brain) limitTask() error {
+	lacking, err := b.tree.Task().Limit(b.taskLimits(b.machine.Limits(""), b.machine.Asked("")))
+	if err != nil || len(lacking) == 0 {
+		return err
+	}
+	g := sandbox.Groups{Place: b.tree.Place(), Unapplied: lacking}
+	return g.Write(b.Dir)
+}
+
+func (b *brain) taskLimits(limits, asked task.Resources) cgroup.Limits {
+	l := sandbox.Limits(limits, asked, b.Dir)
+	if b.launch.Task.OOM == task.OOMGroup || b.launch.Task.OOM == task.OOMTask {
+		l.OOMGroup = true
+		l.Defaults[cgroup.OOMGroup] = true // where the kernel does not do it, we do
+	}
+	return l
+}
+
+// limitProcess makes the leaf of a process, with its own limits.
+func (b *brain) limitProcess(name string) error {
+	if b.limited[name] {
+		return nil
+	}
+	if err := b.limit(name, b.machine.Limits(name), b.machine.Asked(name)); err != nil {
+		return err
+	}
+	if b.memory != nil {
+		if err := b.memory.OOM(b.tree.Process(name)); err != nil {
+			return err
+		}
+	}
+	b.limited[name] = true
+	return nil
+}
+
+// enter says in the spec of a run which groups it is born into.
+func (b *brain) enter(spec *shim.Spec, process string) error {
+	if b.tree == nil {
+		return nil
+	}
+	if err := b.limitProcess(process); err != nil {
+		return err
+	}
+	leaf := b.tree.Process(process)
+	spec.Group, spec.Joins = leaf.Entry()
+	spec.Counts = b.countOOM(process)
+	return nil
+}
+
+// settleFreezer makes the freezer what the machine wants.
+func (b *brain) settleFreezer(ctx context.Context) error {
+	if b.tree == nil || b.standby && b.frozen == b.machine.Paused() {
+		return nil
+	}
+	if b.machine.Paused() {
+		inTime, cancel := context.WithTimeout(ctx, freezeWithin)
+		defer cancel()
+		if err := b.tree.Task().Freeze(inTime); err != nil {
+			return fmt.Errorf("pause the task: %w", err)
+		}
+	} else if err := b.tree.Task().Thaw(); err != nil {
+		return fmt.Errorf("let the task go on: %w", err)
+	}
+	b.standby, b.frozen = true, b.machine.Paused()
+	return nil
+}
+
+// freezeWithin is how long a pause waits for all to stand still.
+const freezeWithin = 2 * time.Second

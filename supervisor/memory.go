@@ -1,0 +1,109 @@
+package supervisor
+
+import (
+	"syscall"
+
+	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+)
+
+// countOOM is what the kernel has counted so far in the groups of a process:
+// victims in its leaf, OOMs at the leaf's limit, OOMs at the task's. It is nil
+// where the kernel does not count. It is kept in the spec of each run, so that
+// a brain that comes later can tell what the run has added.
+func (b *brain) countOOM(process string) []int {
+	leaf, err := b.tree.Process(process).OOM()
+	if err != nil || leaf.Kills < 0 {
+		return nil
+	}
+	whole, err := b.tree.Task().OOM()
+	if err != nil {
+		return nil
+	}
+	return []int{int(leaf.Kills), int(leaf.Hits), int(whole.Hits)}
+}
+
+// outOfMemory says whether the kernel has killed something of a run that has
+// just ended, and at whose limit; nil if it has not.
+func (b *brain) outOfMemory(id task.RunID) *machine.OOM {
+	if b.tree == nil {
+		return nil
+	}
+	is := b.countOOM(id.Process)
+	if is == nil {
+		return nil
+	}
+	spec, err := client.ReadSpec(b.Dir, id)
+	was := spec.Counts
+	if err != nil || len(was) != len(is) {
+		b.log("whether %s ran out of memory is not known: %v", id, err)
+		return nil
+	}
+	if is[0] <= was[0] {
+		if b.starving {
+			return &machine.OOM{Limit: machine.LevelTask}
+		}
+		return nil
+	}
+	oom := &machine.OOM{Limit: machine.LevelMachine, Kills: is[0] - was[0]}
+	leaf, err1 := b.tree.Process(id.Process).OOM()
+	whole, err2 := b.tree.Task().OOM()
+	switch {
+	case err1 == nil && leaf.Limit > 0 && is[1] > was[1]:
+		oom.Limit, oom.Bytes = machine.LevelProcess, leaf.Limit
+	case err2 == nil && whole.Limit > 0 && is[2] > was[2]:
+		oom.Limit, oom.Bytes = machine.LevelTask, whole.Limit
+	}
+	oom.Peak = max(0, leaf.Peak)
+	return oom
+}
+
+// watchMemory gets ready to hear of OOM kills where all of the task are to die
+// with a victim and the kernel does not see to that itself (v1). Each process'
+// leaf is watched: the eventfd of a group does not ring for those below it.
+func (b *brain) watchMemory() error {
+	t := &b.launch.Task
+	if b.memory != nil || t.OOM != task.OOMGroup && t.OOM != task.OOMTask || b.tree.Place().V1["memory"] == "" {
+		return nil
+	}
+	w, err := cgroup.Watch(b.until)
+	b.memory = w
+	return err
+}
+
+// memoryBells is nil, which never rings, unless there is something to hear.
+func (b *brain) memoryBells() <-chan cgroup.Bell {
+	if b.memory == nil {
+		return nil
+	}
+	return b.memory.Bells()
+}
+
+// hearMemory kills all of the task if one of it has become a victim. The bell
+// rings before the kernel has chosen one: the end of the victim, if it is a
+// run's main process, is heard too.
+func (b *brain) hearMemory() {
+	if b.memory == nil {
+		return
+	}
+	for _, id := range b.machine.Live() {
+		if b.outOfMemory(id) != nil {
+			b.starve(id)
+			return
+		}
+	}
+}
+
+// starve kills all of a task of which a run has become a victim.
+func (b *brain) starve(id task.RunID) {
+	if b.memory == nil || b.starving {
+		return
+	}
+	b.log("%s is out of memory, and nothing of the task is to outlive that", id)
+	b.starving = true
+	if err := b.tree.Task().Signal(syscall.SIGKILL); err != nil {
+		b.log("%v", err)
+	}
+}
