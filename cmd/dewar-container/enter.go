@@ -26,13 +26,12 @@ func enterMain(dir string, args []string) int {
 	if len(args) == 0 {
 		args = []string{"/bin/sh"}
 	}
-	if err := enter(dir, args); err != nil {
-		fmt.Fprintln(os.Stderr, "dewar-container:", err)
-	}
+	fmt.Fprintln(os.Stderr, "dewar-container:", enter(dir, args))
 	return exitSystem
 }
 
-// enter starts a command inside of a run, and becomes @hold.
+// enter starts a command inside of a run, and becomes @hold. It answers why it
+// could not.
 func enter(dir string, args []string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("enter a run behind walls: only root can")

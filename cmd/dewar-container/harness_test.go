@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -91,11 +90,10 @@ func isolation(change func(*task.Isolation)) task.Isolation {
 
 // started is one run behind walls.
 type started struct {
-	w        *world
-	dir      string
-	cmd      *exec.Cmd
-	out, err bytes.Buffer
-	outPath  string
+	w       *world
+	dir     string
+	cmd     *exec.Cmd
+	outPath string
 }
 
 // start starts a command as the shim does: a session, no input, files as output.

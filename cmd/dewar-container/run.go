@@ -20,16 +20,13 @@ import (
 // runMain returns only when the run could not be started.
 func runMain(dir string) int {
 	logrus.SetOutput(io.Discard) // libcontainer's warnings; what matters is an error
-	err := run(dir)
-	if err == nil {
-		return exitSystem // impossible: we have been replaced
-	}
+	sentence := run(dir).Error()
 	// Nobody is left to tell if this fails; the brain's sentence is there then.
-	_ = os.WriteFile(filepath.Join(dir, container.UnstartedName), []byte(err.Error()), 0o640)
+	_ = os.WriteFile(filepath.Join(dir, container.UnstartedName), []byte(sentence), 0o640)
 	return exitSystem
 }
 
-// run builds the walls, and becomes @hold.
+// run builds the walls, and becomes @hold. It answers why it could not.
 func run(dir string) error {
 	if errno := startError(); errno != 0 {
 		return fmt.Errorf("make a mount namespace for the run: %w", errno)
@@ -38,10 +35,7 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := build(dir, w); err != nil {
-		return fmt.Errorf("build the walls of %s: %w", w.Run, err)
-	}
-	return nil
+	return fmt.Errorf("build the walls of %s: %w", w.Run, build(dir, w))
 }
 
 func build(dir string, w container.Walls) error {
