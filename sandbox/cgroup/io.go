@@ -129,7 +129,7 @@ func weightFor(name string, want int) int64 {
 }
 
 // deviceOf is the major:minor of the whole disk that a path's file system is
-// on: requests are throttled there, and partitions are refused.
+// on, or, if the path is a block device, of that: requests are throttled there, and partitions are refused.
 func deviceOf(name string) (string, error) {
 	if name == "" {
 		return "", errors.New("find the disk to limit: no path is given")
@@ -139,6 +139,9 @@ func deviceOf(name string) (string, error) {
 		return "", fmt.Errorf("find the disk that %s is on: %w", name, err)
 	}
 	number := uint64(st.Dev)
+	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
+		number = uint64(st.Rdev)
+	}
 	if unix.Major(number) == 0 { // btrfs and others have a number of their own
 		var err error
 		if number, err = mountedFrom(name, number); err != nil {

@@ -33,6 +33,37 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// Before 5.14 there is no cgroup.kill.
+func TestKillWithoutCgroupKill(t *testing.T) {
+	tr := tree(t)
+	g := tr.Process("web")
+	for _, what := range []string{"bomb", "stopped", "family 50"} {
+		if err := g.Make(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Limit(Limits{Pids: 300, Defaults: map[What]bool{Pids: true}}); err != nil {
+			t.Fatal(err)
+		}
+		payload := start(t, g, what)
+		for _, f := range []freezer{g.freezer(), {}} { // the second finds nobody
+			s, err := newStopper(within(t, time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(s.killListed(g.Procs, f), s.close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if full, err := g.Populated(); full || err != nil {
+			t.Errorf("populated: %v, %v", full, err)
+		}
+		payload.dies(t)
+		if err := g.Remove(within(t, time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Many are killed as one is; soak kills ten thousand.
 func TestKillThousands(t *testing.T) {
 	n := 1000

@@ -20,7 +20,7 @@ type Limits struct {
 	IOWeight int    // 1 to 10000, 100 is the kernel's default
 	IORead   int64  // bytes/s, of the device that IOPath is on
 	IOWrite  int64  // bytes/s, likewise
-	IOPath   string // a file or directory; needed with IORead and IOWrite
+	IOPath   string // a file or directory, or the device itself; needed with IORead and IOWrite
 
 	CPUSet   string // "0-3,7"
 	OOMGroup bool   // an OOM kill ends all of the group

@@ -83,11 +83,14 @@ func payload(what []string) {
 	case "spin":
 		say()
 		for {
+			spun++
 		}
 	case "vfork": // a chain, each waiting in the kernel for the next
 		vforks(8)
 	}
 }
+
+var spun int
 
 func say() { fmt.Print("x") }
 
