@@ -68,6 +68,9 @@ func endNote(r *machine.Run) string {
 	} else {
 		how += ": " + r.Reason
 	}
+	if said := OutOfMemory(r.OOM); said != "" {
+		how += ", " + said
+	}
 	if r.Left > 0 {
 		how += fmt.Sprintf(", %d descendants left", r.Left)
 	}

@@ -69,6 +69,22 @@ func (t *Teller) task(r machine.Record) (line string, ok bool) {
 		return r.Process + ": start asked for by " + r.By, true
 	case machine.SignalAsked:
 		return fmt.Sprintf("%s: signal %s asked for by %s", r.RunID, r.Signal, r.By), true
+	case machine.PauseAsked:
+		return "pause asked for by " + r.By, true
+	case machine.UnpauseAsked:
+		return "unpause asked for by " + r.By, true
+	case machine.ResizeAsked:
+		who := "the task"
+		if r.Process != "" {
+			who = r.Process
+		}
+		return fmt.Sprintf("limits of %s changed by %s: %s", who, r.By, Limits(r.Limits)), true
+	case machine.OverDisk:
+		return fmt.Sprintf("over disk: sandbox and logs hold %s of %s", Size(r.Used), Size(r.Allowed)), true
+	case machine.Denied:
+		return "what the task lives in could not be made: " + r.Reason, true
+	case machine.Unkillable:
+		return strings.Join(undead(r.Processes), "; "), len(r.Processes) > 0
 	case machine.Cleaning:
 		return fmt.Sprintf("task cleaning, will be %s: %s", r.Result, r.Reason), true
 	case machine.Finalizing:
@@ -93,6 +109,9 @@ func (t *Teller) ended(r machine.Ended) string {
 		if r.At.Boot >= start {
 			line += ", after " + Span(time.Duration(r.At.Boot-start))
 		}
+	}
+	if said := OutOfMemory(r.OOM); said != "" {
+		line += ", " + said
 	}
 	if r.Left > 0 {
 		line += fmt.Sprintf(", %d descendants left", r.Left)

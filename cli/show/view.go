@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
 )
 
 // Status is one task as `dewar status --json` prints it. Its field names are
@@ -33,6 +35,12 @@ type Status struct {
 	Trouble    []string               `json:"trouble"` // what is wrong with Dewar itself, and what to type
 	Counts     machine.Counts         `json:"counts"`
 	Processes  []machine.ProcessState `json:"processes,omitempty"`
+
+	Paused  *machine.AskedPause       `json:"paused,omitempty"`
+	Groups  *sandbox.Groups           `json:"groups,omitempty"`  // where its kernel groups are, or why there are none
+	Resized map[string]task.Resources `json:"resized,omitempty"` // limits that people have changed, by process; "" is the task's
+	Undead  []machine.Undead          `json:"undead,omitempty"`  // were killed, and live
+	Disk    *sandbox.DiskUsage        `json:"disk,omitempty"`    // what the sandbox held when it was last counted
 }
 
 // Of is the status of a task.
@@ -40,6 +48,7 @@ func Of(v *observer.View, now time.Time) Status {
 	s := Status{
 		ID: v.ID, Directory: string(v.Dir), State: v.State.State, Reason: v.State.Reason,
 		Shim: v.Shim, Brain: v.Brain, Trouble: Trouble(v, now), Counts: v.State.Counts, Processes: v.State.Processes,
+		Paused: v.State.Pause, Groups: v.Groups, Resized: v.State.Resized, Undead: v.State.Undead, Disk: v.Disk,
 	}
 	if v.State.Since.Wall != 0 {
 		s.Since = time.Unix(0, v.State.Since.Wall)
@@ -137,7 +146,7 @@ func List(all []Status, now time.Time) string {
 	troubles := ""
 	for _, s := range all {
 		rows = append(rows, s.line(now))
-		for _, t := range s.Trouble {
+		for _, t := range slices.Concat(s.Trouble, undead(s.Undead)) {
 			troubles += fmt.Sprintf("! %s: %s\n", s.ID, Printable(t))
 		}
 	}
@@ -151,6 +160,9 @@ func (s Status) line(now time.Time) []string {
 		since = Span(now.Sub(s.Since))
 	}
 	what := Tally(s.Counts)
+	if s.Paused != nil {
+		what = "paused; " + what
+	}
 	if Over(s.State) {
 		what = s.Reason
 	}
@@ -182,10 +194,10 @@ func (s Status) Text(now machine.Instant) string {
 	if s.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", Printable(s.Reason))
 	}
-	for _, t := range s.Trouble {
+	for _, t := range slices.Concat(s.Trouble, undead(s.Undead)) {
 		fmt.Fprintf(&b, "! %s\n", Printable(t))
 	}
-	b.WriteString(s.origin())
+	b.WriteString(s.origin(now))
 	if n := s.Counts.Processes; n > 0 {
 		fmt.Fprintf(&b, "processes  %d: %s; %d runs so far\n", n, Tally(s.Counts), s.Counts.Runs)
 	}
@@ -196,7 +208,7 @@ func (s Status) Text(now machine.Instant) string {
 }
 
 // origin says where the task came from and who keeps it.
-func (s Status) origin() string {
+func (s Status) origin(now machine.Instant) string {
 	rows := Table{{"directory", s.Directory}}
 	if !s.Launched.IsZero() {
 		launched := fmt.Sprintf("%s by %s", s.Launched.Format(time.DateTime), s.Owner)
@@ -218,7 +230,7 @@ func (s Status) origin() string {
 	if s.Shim != 0 || s.Brain != 0 {
 		rows = append(rows, []string{"kept by", pid("shim", s.Shim) + ", " + pid("brain", s.Brain)})
 	}
-	return rows.String()
+	return append(rows, s.sandbox(now)...).String()
 }
 
 func pid(who string, pid int) string {

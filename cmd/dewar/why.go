@@ -56,6 +56,9 @@ func (a *app) why(v *observer.View, process string, asJSON bool) error {
 		ID: v.ID, Process: process, State: v.State.State, Trouble: show.Trouble(v, time.Now()),
 		Causes: v.Why(observer.Now(), process), Tails: show.Tails(v.State, process),
 	}
+	if process == "" {
+		out.Causes = append(out.Causes, show.Surroundings(v)...)
+	}
 	if asJSON {
 		return a.json(out)
 	}
