@@ -26,6 +26,8 @@ type Order struct {
 	User     string            // whom the processes run as; empty: as the task says, else the caller
 	BaseEnv  map[string]string
 	Sync     bool
+
+	Isolation Isolation // zero: IsolationAuto
 }
 
 // Prepare makes an Order into a task that can be launched: every template
@@ -42,7 +44,22 @@ func Prepare(o Order, now time.Time) (task.Launch, []file.Error, error) {
 	if l.User, err = whoRuns(l.Task, o.User); err != nil {
 		return task.Launch{}, nil, err
 	}
+	if l.Groups, l.GroupsWhy, err = o.contained(); err != nil {
+		return task.Launch{}, nil, err
+	}
 	return l, warnings, nil
+}
+
+// contained says which groups the task gets.
+func (o *Order) contained() (task.Groups, string, error) {
+	if o.Isolation == IsolationNone {
+		return contain(o.Isolation, host{})
+	}
+	h, err := lookAtHost()
+	if err != nil {
+		return "", "", err
+	}
+	return contain(o.Isolation, h)
 }
 
 // SystemError marks what is not the caller's fault.

@@ -149,7 +149,7 @@ func (f *fold) view(k keepers) *View {
 	v.problem(err)
 	v.Wish, err = readWish(f.dir)
 	v.problem(err)
-	v.lives()
+	v.Refresh()
 	if boot, err := shim.BootID(); err != nil {
 		v.problem(err)
 	} else {
@@ -183,8 +183,9 @@ func (f *fold) judge(v *View) {
 	v.Quarantine = wrong
 }
 
-// lives reads where the task lives: its groups, and its disk.
-func (v *View) lives() {
+// Refresh reads anew what is written beside the journal: where the task's groups
+// are, and what its sandbox holds.
+func (v *View) Refresh() {
 	if g, found, err := sandbox.ReadGroups(v.Dir); err != nil {
 		v.problem(err)
 	} else if found {

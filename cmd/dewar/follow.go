@@ -23,9 +23,7 @@ import (
 // first with grace, the next at once. With attached the task was there before
 // us: what has happened until now is not told.
 func (a *app) follow(ctx context.Context, dir task.Dir, attached, asJSON bool) error {
-	// A reader who has gone away is no reason to stop following. (Ignored, it
-	// would be ignored by what we start.)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	outliveReaders()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -42,6 +40,10 @@ func (a *app) follow(ctx context.Context, dir task.Dir, attached, asJSON bool) e
 	}
 	return silent(resultCode(f.last.State.State))
 }
+
+// outliveReaders makes it no reason to stop following that a reader has gone
+// away. (Ignored, the signal would be ignored by what we start.)
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // follower is one task that is followed.
 type follower struct {

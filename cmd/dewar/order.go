@@ -25,6 +25,8 @@ type orderFlags struct {
 	detach   bool
 	sync     bool
 	json     bool
+
+	isolation isolation
 }
 
 func (o *orderFlags) add(c *cobra.Command, taskUsage, taskDefault string) {
@@ -37,6 +39,8 @@ func (o *orderFlags) add(c *cobra.Command, taskUsage, taskDefault string) {
 	f.BoolVar(&o.preserve, "preserve-env", false, "take your environment as the base of the processes' environment")
 	f.BoolVar(&o.detach, "detach", false, "start the task, print its id, and leave it alone")
 	f.BoolVar(&o.sync, "sync", false, "see every record of the journal to the disk, to survive the machine's death too")
+	o.isolation = isolation(launch.IsolationAuto)
+	f.Var(&o.isolation, "isolation", "auto: control groups if they can be made here; cgroup: them, or nothing is started; none: no limit is enforced")
 	jsonFlag(c, &o.json)
 }
 
@@ -48,7 +52,7 @@ func (o *orderFlags) order() (launch.Order, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return launch.Order{}, misuse(err)
 	}
-	out := launch.Order{ID: o.id, Ports: ports, Bindings: bindings, User: o.user, Sync: o.sync}
+	out := launch.Order{ID: o.id, Ports: ports, Bindings: bindings, User: o.user, Sync: o.sync, Isolation: launch.Isolation(o.isolation)}
 	if o.preserve {
 		out.BaseEnv = environment(os.Environ())
 	}

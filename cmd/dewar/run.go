@@ -100,6 +100,9 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 	if err != nil {
 		return err
 	}
+	if err := launch.EnterScope(ctx, order.Isolation); err != nil {
+		a.detail("%v", err)
+	}
 	l, warnings, err := launch.Prepare(order, time.Now())
 	if system := (*launch.SystemError)(nil); err != nil && !errors.As(err, &system) {
 		err = misuse(err)
@@ -108,6 +111,10 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 		return err
 	}
 	a.warn(warnings)
+	outliveReaders()
+	if l.Groups == task.NoGroups && order.Isolation != launch.IsolationNone {
+		a.note("no control groups here, so limits are not enforced: %s", l.GroupsWhy)
+	}
 	dir, err = launch.Make(root, l)
 	if errors.Is(err, launch.ErrExists) { // another was faster
 		return a.again(ctx, o, order, task.Dir(filepath.Join(root, l.ID)))

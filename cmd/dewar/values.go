@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dewarhq/dewar/launch"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -54,6 +55,18 @@ func (q *quantity) Set(text string) error {
 	}
 	*q = quantity(n)
 	return nil
+}
+
+// isolation is a flag that says how a task is to be contained.
+type isolation launch.Isolation
+
+func (i *isolation) Type() string   { return "auto|none|cgroup" }
+func (i *isolation) String() string { return string(*i) }
+
+func (i *isolation) Set(text string) error {
+	found, err := launch.ParseIsolation(text)
+	*i = isolation(found)
+	return err
 }
 
 // atLeast wants n arguments or more, named by what.

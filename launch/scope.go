@@ -1,0 +1,46 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/sandbox/cgroup/scope"
+)
+
+// systemdWithin is how long systemd may take to give us a scope.
+const systemdWithin = 5 * time.Second
+
+// EnterScope moves this process, before it starts a task, into a scope that
+// systemd delegates to it, where no groups could be made otherwise: because
+// others are in our own, such as the shell, or because it is not ours. Nothing
+// is done where groups can be made, where none are wanted, and where there is no
+// systemd. After an error everything is as it was, and Prepare says what that
+// means.
+func EnterScope(ctx context.Context, asked Isolation) error {
+	if asked == IsolationNone {
+		return nil
+	}
+	h, err := lookAtHost()
+	if err != nil {
+		return err
+	}
+	if !h.scoped() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, systemdWithin)
+	defer cancel()
+	err = scope.Enter(ctx, "dewar-"+randomText(12), "A task of Dewar's")
+	if errors.Is(err, scope.ErrNoSystemd) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ask systemd for a group of our own: %w", err)
+	}
+	return nil
+}
+
+// scoped says that a scope would help.
+func (h host) scoped() bool { return h.mode == cgroup.None || len(h.strangers) > 0 }
