@@ -1,0 +1,199 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dewarhq/dewar/sandbox/cgroup"
+)
+
+// host is what the judges of groups are told.
+type host struct {
+	cgroup.Host
+	root      bool
+	systemd   bool
+	strangers []int
+	swap      string                 // /proc/swaps
+	release   string                 // of the kernel
+	there     func(name string) bool // a kernel file, in our own unified group or one below
+}
+
+func groups() []Fact {
+	found, err := cgroup.Look()
+	if err != nil {
+		return []Fact{bad("cgroup mode", err.Error(), "mount /proc and /sys/fs/cgroup")}
+	}
+	h := host{Host: found, root: os.Geteuid() == 0, release: release()}
+	_, err = os.Stat("/run/systemd/system")
+	h.systemd = err == nil
+	if h.strangers, err = found.Strangers(os.Getpid()); err != nil {
+		return []Fact{bad("cgroup strangers", err.Error(), "")}
+	}
+	if swaps, err := os.ReadFile("/proc/swaps"); err == nil {
+		h.swap = string(swaps)
+	}
+	h.there = func(name string) bool { return anywhere(found.Own[""], name) }
+	facts := []Fact{h.mode()}
+	facts = append(facts, h.controllers()...)
+	return append(facts, h.crowd(), h.kill(), h.freezer(), h.oom(), h.swapping(), pressure(os.ReadFile("/proc/pressure/cpu")))
+}
+
+// anywhere says whether a file is in a group or in one right below it: the root
+// group lacks many.
+func anywhere(dir, name string) bool {
+	if dir == "" {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+		return true
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			_, err := os.Stat(filepath.Join(dir, e.Name(), name))
+			return err == nil
+		}
+	}
+	return false
+}
+
+// delegation is how one comes to groups of one's own.
+func (h host) delegation() string {
+	switch {
+	case h.root:
+		return "mount a cgroup file system at /sys/fs/cgroup that is writable for root (in a container: give it a writable cgroup mount)"
+	case h.systemd:
+		return "run dewar in a scope of its own: systemd-run --user --scope -p Delegate=yes dewar run …; loginctl enable-linger keeps it after you have logged out"
+	}
+	return "let root delegate a group: mkdir one in /sys/fs/cgroup, chown it with its cgroup.procs, cgroup.threads and cgroup.subtree_control to you, and move your shell there (where cgroup2 is mounted with nsdelegate, a cgroup namespace ends what is delegated)"
+}
+
+func (h host) mode() Fact {
+	if h.Mode == cgroup.None {
+		return bad("cgroup mode", "none: "+h.Why, h.delegation())
+	}
+	at := h.Own[""]
+	if at == "" {
+		at = h.Own["memory"]
+	}
+	said := string(h.Mode)
+	if at != "" {
+		said += ", our own group is " + at
+	}
+	return ok("cgroup mode", said)
+}
+
+// lacking is what does not work without a controller.
+var lacking = map[string]string{
+	"cpu": "cpu and cpu_hard", "cpuacct": "cpu time", "memory": "ram, ram_soft, swap and the words about OOM",
+	"pids": "pids", "io": "io", "cpuset": "cpuset", "freezer": "pause",
+}
+
+func (h host) controllers() (facts []Fact) {
+	for _, name := range []string{"cpu", "memory", "pids", "io", "cpuset", "freezer"} {
+		c, title := h.Controllers[name], "controller "+name
+		if c.Usable {
+			facts = append(facts, ok(title, "usable, on "+string(c.Where)))
+			continue
+		}
+		remedy := "tasks that ask for " + lacking[name] + " are refused; "
+		switch {
+		case strings.Contains(c.Why, "cgroup.controllers does not list"):
+			remedy += "let it be handed down: echo +" + name + " into the cgroup.subtree_control of each group above (systemd: Delegate=yes, and DisableControllers= without it)"
+		case name == "memory":
+			remedy += "boot with cgroup_enable=memory, or mount it"
+		default:
+			remedy += h.delegation()
+		}
+		facts = append(facts, warn(title, "not usable: "+c.Why, remedy))
+	}
+	return facts
+}
+
+// crowd is about those who keep our own group from being divided.
+func (h host) crowd() Fact {
+	const name = "cgroup strangers"
+	if len(h.strangers) == 0 {
+		return ok(name, "nobody else keeps our own group from being divided")
+	}
+	said := fmt.Sprintf("%d other processes are in our own group %s: %v", len(h.strangers), h.Own[""], h.strangers[:min(len(h.strangers), 10)])
+	if slices.Contains(h.strangers, 0) {
+		said += " (0 is one of another pid namespace)"
+	}
+	remedy := "start dewar alone in a group that is delegated"
+	if h.systemd && h.root {
+		remedy = "run dewar in a scope of its own: systemd-run --scope -p Delegate=yes dewar run …"
+	} else if h.systemd {
+		remedy = h.delegation()
+	}
+	return bad(name, said, remedy)
+}
+
+func (h host) kill() Fact {
+	const name = "cgroup.kill"
+	switch {
+	case h.Own[""] == "":
+		return warn(name, "there is no unified hierarchy: processes are killed one by one, frozen if there is a freezer", "mount cgroup2, if only for this: mount -t cgroup2 none /sys/fs/cgroup/unified")
+	case h.there(name) || atLeast(h.release, 5, 14):
+		return ok(name, "a group is killed at once")
+	}
+	return warn(name, "this kernel, "+h.release+", has none: processes are killed one by one", "a kernel of 5.14 or newer")
+}
+
+func (h host) freezer() Fact {
+	const name = "pause"
+	switch {
+	case h.Own[""] != "" && (h.there("cgroup.freeze") || atLeast(h.release, 5, 2)):
+		return ok(name, "cgroup.freeze")
+	case h.Own["freezer"] != "":
+		return ok(name, "the freezer of v1")
+	}
+	return warn(name, "nothing can be frozen: no pause, and a fork bomb is killed more slowly", "a kernel of 5.2 or newer with cgroup2, or the freezer controller of v1")
+}
+
+func (h host) oom() Fact {
+	const name = "OOM"
+	c := h.Controllers["memory"]
+	switch {
+	case !c.Usable:
+		return warn(name, "without a memory controller nobody tells who was killed for want of memory", "see controller memory")
+	case c.Where == cgroup.V1 && !atLeast(h.release, 4, 13):
+		return warn(name, "this kernel, "+h.release+", does not count OOM kills", "a kernel of 4.13 or newer")
+	}
+	return ok(name, "kills are counted by the kernel, on "+string(c.Where))
+}
+
+func (h host) swapping() Fact {
+	const name = "swap accounting"
+	if strings.Count(strings.TrimSpace(h.swap), "\n") == 0 {
+		return ok(name, "not needed: the machine has no swap")
+	}
+	if dir := h.Own["memory"]; dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "memory.memsw.limit_in_bytes")); err == nil {
+			return ok(name, "memory.memsw")
+		}
+	} else if h.there("memory.swap.max") {
+		return ok(name, "memory.swap.max")
+	}
+	return warn(name, "swap is not counted: what a task may not have as ram it takes as swap", "boot with swapaccount=1, or switch swap off")
+}
+
+// pressure judges what reading /proc/pressure/cpu brought.
+func pressure(text []byte, err error) Fact {
+	const name = "PSI"
+	switch {
+	case err == nil && strings.HasPrefix(string(text), "some "):
+		return ok(name, "pressure is told (of single groups: on v2)")
+	case errors.Is(err, fs.ErrNotExist):
+		return warn(name, "this kernel tells no pressure", "a kernel of 4.20 or newer built with CONFIG_PSI")
+	}
+	return warn(name, fmt.Sprintf("this kernel tells no pressure: %v", err), "boot with psi=1")
+}
