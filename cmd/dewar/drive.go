@@ -15,12 +15,33 @@ import (
 	"github.com/dewarhq/dewar/task"
 )
 
-// asked is what the verbs that ask something of one process print with --json.
+// asked is what the verbs that ask something of a task, or of one process of it,
+// print with --json.
 type asked struct {
-	ID      string      `json:"id"`
-	Process string      `json:"process"`
-	Asked   string      `json:"asked"` // the verb
-	Signal  task.Signal `json:"signal,omitempty"`
+	ID      string          `json:"id"`
+	Process string          `json:"process,omitempty"`
+	Asked   string          `json:"asked"` // the verb
+	Signal  task.Signal     `json:"signal,omitempty"`
+	Limits  *task.Resources `json:"limits,omitempty"`
+}
+
+// text says what was asked for.
+func (w asked) text() string {
+	switch {
+	case w.Signal != "":
+		return fmt.Sprintf("signal %s for %s", w.Signal, show.Printable(w.Process))
+	case w.Process != "":
+		return fmt.Sprintf("%s of %s asked for", w.Asked, show.Printable(w.Process))
+	}
+	return w.Asked + " asked for"
+}
+
+// object is what a verb was to do it to.
+func (w asked) object(id string) string {
+	if w.Process == "" {
+		return "task " + id
+	}
+	return task.Quote(w.Process) + " of task " + id
 }
 
 func (a *app) restartCommand() *cobra.Command {
@@ -99,15 +120,12 @@ func (a *app) drive(ctx context.Context, prefix, path string, request any, what 
 	if asJSON {
 		return a.json(what)
 	}
-	if what.Signal != "" {
-		return a.print("task %s: signal %s for %s\n", what.ID, what.Signal, show.Printable(what.Process))
-	}
-	return a.print("task %s: %s of %s asked for\n", what.ID, what.Asked, show.Printable(what.Process))
+	return a.print("task %s: %s\n", what.ID, what.text())
 }
 
 // refusal makes a sentence of why a request was not taken.
 func (a *app) refusal(v *observer.View, what asked, err error) error {
-	err = fmt.Errorf("%s %s of task %s: %w", what.Asked, task.Quote(what.Process), v.ID, err)
+	err = fmt.Errorf("%s %s: %w", what.Asked, what.object(v.ID), err)
 	var refused *control.Refused
 	if errors.As(err, &refused) && refused.Code < 500 {
 		return misuse(err)

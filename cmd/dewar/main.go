@@ -6,11 +6,16 @@ import (
 	"io"
 	"os"
 
+	"github.com/dewarhq/dewar/cli/enter"
 	"github.com/dewarhq/dewar/cli/quiet"
 )
 
 func main() {
 	quiet.Restore()
+	if len(os.Args) == 2 && os.Args[1] == enter.StepName {
+		enter.Step()
+		os.Exit(exitSystem)
+	}
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
 	os.Exit(a.main(context.Background(), os.Args[1:]))
 }

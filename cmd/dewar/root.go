@@ -39,7 +39,9 @@ func (a *app) command() (root *cobra.Command, entered *bool) {
 	root.AddCommand(
 		a.runCommand(), a.simplerunCommand(), a.statusCommand(), a.inspectCommand(),
 		a.tailCommand(), a.killCommand(), a.restartCommand(), a.stopCommand(),
-		a.startCommand(), a.signalCommand(), a.readCommand(), a.graphCommand(),
+		a.startCommand(), a.signalCommand(), a.pauseCommand(), a.unpauseCommand(),
+		a.resizeCommand(), a.topCommand(), a.execCommand(), a.doctorCommand(),
+		a.readCommand(), a.graphCommand(),
 		a.whyCommand(), a.gcCommand(), a.waitCommand(), a.resumeCommand(),
 		a.validateCommand(), a.schemaCommand(), a.versionCommand(),
 	)
