@@ -155,7 +155,7 @@ func TestKilledWhileBuilding(t *testing.T) {
 	w := newWorld(t)
 	word := "16180.3" + strconv.Itoa(os.Getpid())
 	iso := isolation(func(i *task.Isolation) { i.PID, i.Tmp = task.Private, task.Private })
-	for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 4 * time.Millisecond {
+	for delay := time.Duration(0); delay < 80*time.Millisecond; delay += 2 * time.Millisecond {
 		r := w.start(iso, nobody, "sh", "-c", "echo ran; exec sleep "+word)
 		time.Sleep(delay) // any instant will do; nothing is waited for
 		w.must(r.cmd.Process.Kill())
@@ -163,6 +163,7 @@ func TestKilledWhileBuilding(t *testing.T) {
 			t.Errorf("killed after %v: ended with %d", delay, code)
 		}
 		gone(t, word)
+		gone(t, programs.Path(t, container.Program)+"\x00init")
 		if s := r.unstarted(); s != "" && r.output() != "" {
 			t.Errorf("killed after %v: %q, but it ran", delay, s)
 		}

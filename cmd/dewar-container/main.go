@@ -49,6 +49,7 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer"
 	_ "github.com/opencontainers/runc/libcontainer/nsenter" // its constructor enters namespaces before Go has threads
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -59,11 +60,17 @@ const (
 // version is set by the linker.
 var version = "dev"
 
+// A parent-death signal is sent when the thread ends that has forked: ours has
+// to be the first one, which goes on as @hold. Only here can it be had.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	// Children die when the thread that forked them ends: that has to be the
-	// one which goes on as @hold.
-	runtime.LockOSThread()
 	if len(os.Args) == 2 && os.Args[1] == "init" {
+		// libcontainer's init would wait for ever for one who has been killed.
+		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+			fmt.Fprintln(os.Stderr, "set the parent-death signal:", err)
+			os.Exit(exitSystem)
+		}
 		libcontainer.Init()
 	}
 	os.Exit(dispatch(os.Args[1:]))
