@@ -40,8 +40,9 @@ static void unstarted(const char *format, ...) {
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
 	}
 	kill(inner, SIGKILL);
+	if (entered)
+		dprintf(fd, "dewar-container: ");
 	va_start(args, format);
-	vdprintf(fd, entered ? "dewar-container: " : "", args);
 	vdprintf(fd, format, args);
 	va_end(args);
 	if (entered)

@@ -27,10 +27,14 @@ func TestTightGroups(t *testing.T) {
 		"memory/memory.limit_in_bytes": {"524288", "4194304", "8388608", "12582912", "67108864"},
 	} {
 		controller, name, _ := strings.Cut(file, "/")
-		group := "/sys/fs/cgroup/" + controller + "/dewar-walls-" + strings.ReplaceAll(w.dir, "/", "-")
-		if _, err := os.Stat("/sys/fs/cgroup/" + controller + "/cgroup.procs"); err != nil {
-			t.Skip(needs.Prefix + "cgroup v1 with " + controller)
+		base := "/sys/fs/cgroup/" + controller
+		if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil { // v2
+			base, name = "/sys/fs/cgroup", controller+".max"
+			w.must(os.WriteFile(base+"/cgroup.subtree_control", []byte("+"+controller), 0))
+		} else if _, err := os.Stat(base + "/cgroup.procs"); err != nil {
+			t.Skip(needs.Prefix + "the control group controller " + controller)
 		}
+		group := base + "/dewar-walls-" + controller + strings.ReplaceAll(w.dir, "/", "-")
 		w.must(os.Mkdir(group, 0o755))
 		t.Cleanup(func() {
 			w.shell("until rmdir " + group + " 2>/dev/null || ! test -e " + group + "; do sleep 0.05; done")
