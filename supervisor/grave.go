@@ -183,7 +183,7 @@ func (b *brain) level(process string) {
 		return
 	}
 	clear(b.limited)
-	if err := errors.Join(b.tree.Make(b.shimPid), b.limitTask()); err != nil {
+	if err := errors.Join(b.tree.Make(b.ours(b.shimPid)...), b.limitTask()); err != nil {
 		b.log("the task's groups are not as they should be: %v", err)
 	}
 }

@@ -105,7 +105,10 @@ func (b *brain) vacate(ctx context.Context) {
 	}
 	inTime, cancel := context.WithTimeout(ctx, vacateWithin)
 	defer cancel()
-	err := b.tree.StepBack(b.shimPid, os.Getpid())
+	var err error
+	if b.tree.Place().Mode == cgroup.V2 {
+		err = b.tree.StepBack(b.shimPid, os.Getpid())
+	}
 	if err == nil {
 		err = b.tree.Remove(inTime)
 	} else if errors.Is(err, syscall.EBUSY) {
@@ -120,8 +123,13 @@ func (b *brain) vacate(ctx context.Context) {
 // process has exited.
 const vacateWithin = 2 * time.Second
 
-// ours are the processes that step aside.
+// ours are the processes that step aside: on v2, where a group that hands
+// controllers down may have none. Elsewhere they are well where they are, and
+// the kernel takes some 10 ms for each that is moved (v1).
 func (b *brain) ours(shimPid int) []int {
+	if b.tree.Place().Mode != cgroup.V2 {
+		return nil
+	}
 	pids := []int{shimPid, os.Getpid()}
 	if b.launch.Groups != task.AllGroups {
 		return pids

@@ -102,8 +102,12 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%s has pid %d and its group %v, %v", p, last.Pid, pids, err)
 		}
 	}
+	task, err := w.tree().Task().Procs()
+	if err != nil || contains(task, w.holder(w.dir.ShimLock())) || contains(task, w.holder(w.dir.Lock())) {
+		t.Errorf("the task's group has %v, %v", task, err)
+	}
 	ctl, err := w.tree().Ctl().Procs()
-	if err != nil || !contains(ctl, w.holder(w.dir.ShimLock())) || !contains(ctl, w.holder(w.dir.Lock())) {
+	if w.tree().Place().Mode == cgroup.V2 && (err != nil || !contains(ctl, w.holder(w.dir.ShimLock())) || !contains(ctl, w.holder(w.dir.Lock()))) {
 		t.Errorf("ctl has %v, %v", ctl, err)
 	}
 	w.ask("/v1/kill", `{"grace":0}`, 200)
