@@ -60,7 +60,7 @@
 // # What costs what
 //
 // Opening a kernel file costs five times what reading it does, so a Meter keeps
-// them open: 300 groups take 3 to 5 ms of CPU, and 16 when they are opened each
+// them open: 300 groups take 3 to 7 ms of CPU, and 14 to 19 when they are opened each
 // time. Making a leaf and writing four limits takes 0.2 ms. Entering a hierarchy
 // of v1 takes 0.1 ms, but 8 to 12 for the first in a while (an RCU grace
 // period).
