@@ -57,8 +57,10 @@ func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 	}
 	if s.State == shim.Ended {
 		e := b.exit(id, s)
-		if e.OOM = b.outOfMemory(id); e.OOM != nil {
-			b.starve(id)
+		if b.mayStarve(id, &s) {
+			if e.OOM = b.outOfMemory(id); e.OOM != nil {
+				b.starve(id)
+			}
 		}
 		if e.Left == 0 {
 			e.Left = b.lingering(id)

@@ -22,6 +22,7 @@ type groups struct {
 	tree    *cgroup.Tree
 	shimPid int
 	limited map[string]bool // processes whose leaf this brain has made and limited
+	fresh   map[string]bool // of these, in whose leaf nothing was ever counted
 	standby bool            // the freezer is as the machine wants it
 	frozen  bool            // what it is
 
@@ -38,6 +39,7 @@ type groups struct {
 // openGroups reads where the groups are, if that is known already. Those of an
 // earlier boot are gone.
 func (b *brain) openGroups() error {
+	b.fresh = make(map[string]bool)
 	b.limited, b.graves, b.emptied = make(map[string]bool), make(map[string]bool), make(chan grave)
 	b.until, b.leave = context.WithCancel(context.Background())
 	g, found, err := sandbox.ReadGroups(b.Dir)
@@ -209,11 +211,20 @@ func (b *brain) limitProcess(name string) error {
 	if b.limited[name] {
 		return nil
 	}
-	if err := b.limit(name, b.machine.Limits(name), b.machine.Asked(name)); err != nil {
+	leaf := b.tree.Process(name)
+	fresh := !leaf.Exists()
+	if err := leaf.Make(); err != nil {
 		return err
 	}
+	limits := b.machine.Limits(name)
+	if !fresh || limits != (task.Resources{}) {
+		if err := b.limit(name, limits, b.machine.Asked(name)); err != nil {
+			return err
+		}
+	}
+	b.fresh[name] = fresh
 	if b.memory != nil {
-		if err := b.memory.OOM(b.tree.Process(name)); err != nil {
+		if err := b.memory.OOM(leaf); err != nil {
 			return err
 		}
 	}
@@ -231,7 +242,7 @@ func (b *brain) enter(spec *shim.Spec, process string) error {
 	}
 	leaf := b.tree.Process(process)
 	spec.Group, spec.Joins = leaf.Entry()
-	spec.Counts = b.countOOM(process)
+	spec.Counts = b.countBefore(process)
 	return nil
 }
 

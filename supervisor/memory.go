@@ -5,6 +5,7 @@ import (
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
 )
@@ -25,12 +26,27 @@ func (b *brain) countOOM(process string) []int {
 	return []int{int(leaf.Kills), int(leaf.Hits), int(whole.Hits)}
 }
 
+// countBefore is countOOM for a run that is about to start. In a new leaf there
+// is nothing to count, and without a limit of the task's nobody asks for that.
+func (b *brain) countBefore(process string) []int {
+	fresh := b.fresh[process]
+	b.fresh[process] = false
+	if fresh && b.machine.Limits("").RAM == 0 {
+		return []int{0, 0, 0}
+	}
+	return b.countOOM(process)
+}
+
+// mayStarve says that the end of a run may be about memory: something of it
+// was killed, or there is a limit that may have been hit.
+func (b *brain) mayStarve(id task.RunID, s *shim.Status) bool {
+	const kill, killed = 9, 128 + 9 // as a shell tells of its child's end
+	return b.tree != nil && (s.Signal == kill || s.Exit == killed || b.machine.Limits("").RAM > 0 || b.machine.Limits(id.Process).RAM > 0)
+}
+
 // outOfMemory says whether the kernel has killed something of a run that has
 // just ended, and at whose limit; nil if it has not.
 func (b *brain) outOfMemory(id task.RunID) *machine.OOM {
-	if b.tree == nil {
-		return nil
-	}
 	is := b.countOOM(id.Process)
 	if is == nil {
 		return nil
