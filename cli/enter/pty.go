@@ -71,11 +71,11 @@ func (p *pty) relay(stdio Stdio) (restore func()) {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGWINCH)
 	before, rawErr := term.MakeRaw(int(stdio.In.Fd()))
-	go io.Copy(p.master, stdio.In)
+	go pass(p.master, stdio.In)
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
-		io.Copy(stdio.Out, p.master) // ends with EIO when nobody has the other end, or by the deadline
+		pass(stdio.Out, p.master) // ends with EIO when nobody has the other end, or by the deadline
 	}()
 	ended := make(chan struct{})
 	go func() {
@@ -95,6 +95,24 @@ func (p *pty) relay(stdio Stdio) (restore func()) {
 		<-said
 		if rawErr == nil {
 			_ = term.Restore(int(stdio.In.Fd()), before) // the terminal may have gone
+		}
+	}
+}
+
+// pass passes on what is there as soon as it is there, until there is nothing
+// more, or nobody hears it. (io.Copy would have the kernel do it, with
+// sendfile(2), which waits for more than a terminal has.)
+func pass(to io.Writer, from io.Reader) {
+	var b [4096]byte
+	for {
+		n, err := from.Read(b[:])
+		if n > 0 {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
 		}
 	}
 }

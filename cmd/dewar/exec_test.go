@@ -30,11 +30,11 @@ func (s *shell) sleeper(flags ...string) {
 func TestExecOnTerminal(t *testing.T) {
 	s := newShell(t)
 	s.sleeper()
-	p := s.dewar("exec", "t", "--", "bash", "--norc", "-i")
+	p := s.dewar("exec", "t", "--", "bash", "--norc", "--noediting", "-i")
 	p.types("stty size; tty; echo is:$TERM\n")
 	p.sees("24 80")
 	p.sees("is:xterm-256color")
-	p.types("echo slee''ps; sleep 1000\n")
+	p.types("bash -c 'echo slee\"\"ps; exec sleep 1000'\n")
 	p.sees("sleeps\r\n")
 	p.types("\x03") // the inner terminal's affair; it forgets what was typed before
 	p.sees("^C")
@@ -42,7 +42,7 @@ func TestExecOnTerminal(t *testing.T) {
 	p.sees("interrupted:130")
 	p.types("exit 9\n")
 	if code := p.ends(); code != 9 {
-		t.Errorf("exit status %d, want 9", code)
+		t.Errorf("exit status %d, want 9: %q", code, p.text())
 	}
 }
 
