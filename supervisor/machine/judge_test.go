@@ -50,3 +50,20 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// cpu_hard: true is as many CPUs as cpu, when it is asked for.
+func TestResizeToAsManyCPUs(t *testing.T) {
+	m := New(task.Task{Name: "t", Processes: []task.Process{{Name: "a"}}})
+	for _, r := range []Record{Created{ID: "t-1", Name: "t", Format: 1}, ResizeAsked{Limits: task.Resources{CPU: 3}}} {
+		if err := m.Apply(Instant{Boot: 1}, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := m.Ask(ResizeAsked{Limits: task.Resources{CPUHard: task.HardAsCPU}})
+	if r, ok := d.Record.(ResizeAsked); err != nil || !ok || r.Limits.CPUHard != 3 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if d, err := m.Ask(ResizeAsked{Process: "a", Limits: task.Resources{CPUHard: task.HardAsCPU}}); err == nil {
+		t.Errorf("a process without cpu: %+v", d)
+	}
+}

@@ -40,6 +40,35 @@ func (m *Machine) Asked(process string) task.Resources {
 	return base.With(m.Resized[process])
 }
 
+// now is the task with the limits that people have asked for since.
+func (m *Machine) now() task.Task {
+	t := m.task
+	whole := m.Asked("")
+	t.Resources, t.Processes = &whole, slices.Clone(t.Processes)
+	for i := range t.Processes {
+		if p := &t.Processes[i]; p.Resources != nil || m.Resized[p.Name] != (task.Resources{}) {
+			own := m.Asked(p.Name)
+			p.Resources = &own
+		}
+	}
+	return t
+}
+
+// beyond says whose limits cannot be, and why.
+func (m *Machine) beyond(problems task.Problems) error {
+	said := make([]string, 0, len(problems))
+	for _, p := range problems {
+		whose := "the task"
+		if len(p.Path) > 1 && p.Path[0] == "processes" {
+			if i, ok := p.Path[1].(int); ok {
+				whose = "process " + task.Quote(m.task.Processes[i].Name)
+			}
+		}
+		said = append(said, whose+": "+p.Sentence)
+	}
+	return errors.New(strings.Join(said, "; "))
+}
+
 // Knows says that these and no others are known not to die.
 func (m *Machine) Knows(undead []Undead) bool { return slices.Equal(undead, m.Undead) }
 
@@ -74,12 +103,26 @@ func (m *Machine) askSandbox(r Record) (Decision, error) {
 	if err := m.legalSandbox(r); err != nil {
 		return Decision{}, err
 	}
+	if resize, ok := r.(ResizeAsked); ok {
+		return m.askResize(resize)
+	}
 	if _, pause := r.(PauseAsked); pause {
 		for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
 			if p := &m.procs[i]; p.beingStopped() {
 				return Decision{}, fmt.Errorf("process %s is just being stopped; pause the task when it has", task.Quote(p.def.Name))
 			}
 		}
+	}
+	return Decision{Record: r}, nil
+}
+
+// askResize refuses what cannot be had together with the limits of now.
+func (m *Machine) askResize(r ResizeAsked) (Decision, error) {
+	if problems := m.now().CheckLimits(r.Process, r.Limits); len(problems) > 0 {
+		return Decision{}, m.beyond(problems)
+	}
+	if r.Limits.CPUHard == task.HardAsCPU {
+		r.Limits.CPUHard = m.Asked(r.Process).With(r.Limits).CPU
 	}
 	return Decision{Record: r}, nil
 }

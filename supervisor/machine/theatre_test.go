@@ -71,6 +71,20 @@ func (w words) int(name string, otherwise int) int {
 	return otherwise
 }
 
+// resources are those that are among the options, in bytes.
+func (w words) resources() task.Resources {
+	size := func(name string) task.Size { return task.Size(w.int(name, 0)) }
+	return task.Resources{RAM: size("ram"), RAMSoft: size("ram_soft"), Swap: size("swap"), Pids: w.int("pids", 0), Disk: size("disk"), CPUSet: w.options["cpuset"]}
+}
+
+// asked is nil if nothing is.
+func (w words) asked() *task.Resources {
+	if r := w.resources(); r != (task.Resources{}) {
+		return &r
+	}
+	return nil
+}
+
 func (w words) span(name string, otherwise task.Duration) task.Duration {
 	if v, ok := w.options[name]; ok {
 		return span(v)
@@ -97,6 +111,7 @@ func (s *stage) command(line string) string {
 		s.task.FinalizationWait = w.span("finalization_wait", s.task.FinalizationWait)
 		s.task.OOM = task.OOM(w.options["oom"])
 		s.task.DiskAction = task.DiskAction(w.options["disk_action"])
+		s.task.Resources = w.asked()
 	case "process":
 		s.task.Processes = append(s.task.Processes, parseProcess(w))
 	case "order":
@@ -118,6 +133,7 @@ func parseProcess(w words) task.Process {
 	p.Name = w.args[0]
 	p.Daemon, p.Ephemeral, p.Final, p.Leave = w.has("daemon"), w.has("ephemeral"), w.has("final"), w.has("leave")
 	p.MaxFailures = w.int("max_failures", 1)
+	p.Resources = w.asked()
 	p.MinDuration = w.span("min_duration", p.MinDuration)
 	p.ReadyTimeout = w.span("ready_timeout", p.ReadyTimeout)
 	p.StopTimeout = w.span("stop_timeout", p.StopTimeout)
@@ -280,7 +296,7 @@ func (s *stage) ask(w words) {
 	case "unpause":
 		r = UnpauseAsked{by}
 	case "resize":
-		r = ResizeAsked{Process: strings.Join(w.args, " "), Limits: task.Resources{RAM: task.Size(w.int("ram", 0)), Pids: w.int("pids", 0)}, By: by}
+		r = ResizeAsked{Process: strings.Join(w.args, " "), Limits: w.resources(), By: by}
 	}
 	d, err := s.m.Ask(r)
 	if err != nil {
