@@ -64,6 +64,7 @@
 //	version      1
 //	uid, gid     numbers
 //	logdir       directory of stdout and stderr, relative to the task's
+//	log_uid, log_gid  whose these and the notify socket are, if not uid's and gid's; else 0
 //	dest         file, console, both or none
 //	mode         standard (dest file: the processes write the files themselves) or rotate
 //	log_size     bytes of one file, in mode rotate

@@ -302,14 +302,21 @@ func TestPlantedDirectories(t *testing.T) {
 	}
 }
 
-// TestLogsAreNotForEverybody: a task may have several users.
+// TestLogsAreNotForEverybody: a task may have several users. They are those of
+// the command's user also where that is executed as another, and its ids are
+// changed later.
 func TestLogsAreNotForEverybody(t *testing.T) {
 	needs.Root(t)
 	const uid, gid = 65533, 65532
-	for _, mode := range []string{"standard", "rotate"} {
+	for i, mode := range []string{"standard", "rotate", "standard", "rotate"} {
 		r := start(t)
-		id := r.spawn(mode, lines(50), rotate(100, 1), func(s *shim.Spec) { s.Mode, s.UID, s.GID, s.Cwd = mode, uid, gid, "/" })
-		if s := r.ended(id); s.Exit != 0 {
+		id := r.spawn(mode, lines(50)+"; echo the end >&2; exit 3", rotate(100, 1), func(s *shim.Spec) {
+			s.Mode, s.UID, s.GID, s.Cwd = mode, uid, gid, "/"
+			if i >= 2 {
+				s.UID, s.GID, s.LogUID, s.LogGID = 0, 0, uid, gid
+			}
+		})
+		if s := r.ended(id); s.Exit != 3 || !strings.HasSuffix(s.Tail, "the end\n") {
 			t.Fatalf("%s: status %+v", mode, s)
 		}
 		logs := r.dir.Logs(id)

@@ -179,10 +179,11 @@ func (st *step) dropCaps() {
 }
 
 // writeOOMAdj sets a child's oom_score_adj. The child has a memory of its own,
-// so ours stays as it is. A spec without limits is one of an older brain's.
+// so ours stays as it is. A spec without limits and adjustment is one of an
+// older brain's.
 func (s *shim) writeOOMAdj(pid int) error {
 	spec := &s.step.spec
-	if len(spec.Rlimits) == 0 && !spec.OOMAdjAsked {
+	if len(spec.Rlimits) == 0 && spec.OOMAdj == 0 && !spec.OOMAdjAsked {
 		return nil
 	}
 	var space [64]byte

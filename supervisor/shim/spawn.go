@@ -60,7 +60,7 @@ func checkRunDir(dir string) error {
 
 // logSpec is what the shim itself needs to know of a spec.
 type logSpec struct {
-	uid, gid int
+	uid, gid int // whose the logs are
 	logdir   string
 	file     bool
 	console  bool
@@ -77,8 +77,9 @@ func (s *shim) readSpec(r *run) error {
 	}
 	spec := &s.step.spec
 	r.piped = spec.Piped()
+	uid, gid := spec.logOwner()
 	r.spec = logSpec{
-		uid: spec.UID, gid: spec.GID, logdir: string([]byte(spec.LogDir)), backups: spec.Backups, notify: spec.Notify,
+		uid: uid, gid: gid, logdir: string([]byte(spec.LogDir)), backups: spec.Backups, notify: spec.Notify,
 		file:    spec.Dest == "file" || spec.Dest == "both",
 		console: spec.Dest == "console" || spec.Dest == "both",
 	}

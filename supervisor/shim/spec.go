@@ -19,6 +19,8 @@ type Spec struct {
 	NoNewPrivs bool
 
 	LogDir  string // of stdout and stderr, relative to the task's directory
+	LogUID  int    // whose these are, and the $NOTIFY_SOCKET: a command that changes its ids itself is executed as another; 0: UID
+	LogGID  int    // 0: GID
 	Dest    string // file, console, both or none
 	Mode    string // standard or rotate
 	LogSize int64  // bytes of one file, in mode rotate
@@ -43,6 +45,18 @@ type Spec struct {
 // processes write the files themselves.
 func (s *Spec) Piped() bool { return s.Dest != "file" || s.Mode != "standard" }
 
+// logOwner is whose the logs are.
+func (s *Spec) logOwner() (uid, gid int) {
+	uid, gid = s.UID, s.GID
+	if s.LogUID != 0 {
+		uid = s.LogUID
+	}
+	if s.LogGID != 0 {
+		gid = s.LogGID
+	}
+	return uid, gid
+}
+
 // Append appends the file's contents.
 func (s *Spec) Append(b []byte) []byte {
 	f := fields{b: AppendInt(b, "version", Version)}
@@ -65,6 +79,8 @@ func (s *Spec) fields(f *fields) {
 	number(f, "uid", &s.UID)
 	number(f, "gid", &s.GID)
 	f.text("logdir", &s.LogDir)
+	number(f, "log_uid", &s.LogUID)
+	number(f, "log_gid", &s.LogGID)
 	f.text("dest", &s.Dest)
 	f.text("mode", &s.Mode)
 	number(f, "log_size", &s.LogSize)
@@ -141,7 +157,8 @@ func (s *Spec) Check() error {
 		return errors.New("it names no command")
 	case len(s.Cwd) == 0 || s.Cwd[0] != '/':
 		return errors.New("its cwd is not an absolute path: " + strconv.Quote(s.Cwd))
-	case s.UID < 0 || s.UID > largest || s.GID < 0 || s.GID > largest:
+	case s.UID < 0 || s.UID > largest || s.GID < 0 || s.GID > largest,
+		s.LogUID < 0 || s.LogUID > largest || s.LogGID < 0 || s.LogGID > largest:
 		return errors.New("its uid or gid is not a usable id")
 	case s.Umask < 0 || s.Umask > 0o777:
 		return errors.New("its umask is not between 0 and 0777")
