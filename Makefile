@@ -19,6 +19,9 @@ BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main
 
 BUILD_CONTAINER = CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags -static'
 
+# In control groups of its own, where those of whoever runs it are to be left alone.
+OWN = go run ./test/own --
+
 .DEFAULT_GOAL = build
 .PHONY: build container programs run test check fmt vet staticcheck lanes test-vm vuln readme soak bench fuzz clean
 
@@ -52,7 +55,7 @@ run: build
 	@BIN=$(BIN) bash examples/run.sh
 
 test:
-	go test ./...
+	$(OWN) go test ./...
 
 check: fmt vet staticcheck lanes vuln readme
 	@echo "make check: all is well"
@@ -70,7 +73,7 @@ staticcheck:
 
 # The tests with the race detector, as root and as an ordinary user; and in guests.
 lanes:
-	go run ./test/lanes
+	$(OWN) go run ./test/lanes
 
 test-vm:
 	go run ./test/lanes -lanes v2,v1,hybrid,user-v2,systemd,user-systemd
@@ -81,15 +84,15 @@ vuln:
 
 # The two commands that the README begins with.
 readme:
-	$(MAKE) --no-print-directory run </dev/null
+	$(OWN) $(MAKE) --no-print-directory run </dev/null
 	$(MAKE) --no-print-directory test </dev/null
 
 # SOAK times the repetitions of make check, and what they saw written down.
 soak:
-	@go run ./test/soak/report -times $(SOAK) -file docs/reliability.md
+	@$(OWN) go run ./test/soak/report -times $(SOAK) -file docs/reliability.md
 
 bench: build
-	go run ./test/bench -bin $(BIN) -json docs/bench.json -doc docs/performance.md
+	$(OWN) go run ./test/bench -bin $(BIN) -json docs/bench.json -doc docs/performance.md
 
 fuzz:
 	@bash test/fuzz.sh $(FUZZTIME)

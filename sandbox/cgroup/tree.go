@@ -46,14 +46,15 @@ func (t *Tree) Process(name string) Group { return Group{tree: t, path: "task/" 
 // all is the group that the others are in.
 func (t *Tree) all() Group { return Group{tree: t} }
 
-// Make makes task/, checks/ and ctl/, and on v2 hands controllers down to
-// task/. What is there already is taken up.
+// Make makes task/, and on v2 hands controllers down to it; for those who step
+// aside, ctl/. What is there already is taken up. checks/ is made by whoever has
+// checks (Group.Make).
 //
 // On v2, unless our own group is the root of all, no process may be left in
 // it: whoever is ours is given as pids, and steps aside first. If others are
 // there, the error is a *Crowded.
 func (t *Tree) Make(pids ...int) error {
-	for _, g := range []Group{t.all(), t.Ctl(), t.Task(), t.Checks()} {
+	for _, g := range []Group{t.all(), t.Task()} {
 		if err := g.make(); err != nil {
 			return err
 		}
@@ -66,6 +67,12 @@ func (t *Tree) Make(pids ...int) error {
 
 // StepAside moves processes into ctl/, in all hierarchies.
 func (t *Tree) StepAside(pids ...int) error {
+	if len(pids) == 0 {
+		return nil
+	}
+	if err := t.Ctl().make(); err != nil {
+		return err
+	}
 	var all []error
 	for _, dir := range t.Ctl().made() {
 		for _, pid := range pids {
@@ -125,6 +132,11 @@ func (t *Tree) handDown() error {
 	if err != nil {
 		return err
 	}
+	if len(have) > 0 && !isRoot(own) {
+		if err := t.crowded(own, nil); err != nil {
+			return err
+		}
+	}
 	for _, word := range wanted {
 		if !slices.Contains(have, word) {
 			continue
@@ -142,6 +154,9 @@ func (t *Tree) handDown() error {
 	return nil
 }
 
+// crowded names who keeps a group from handing controllers down. It is asked
+// before that is tried: cpu and pids the kernel would hand down all the same,
+// and make the group one of threads.
 func (t *Tree) crowded(own string, busy error) error {
 	found, err := strangers(own, nil)
 	if err != nil {

@@ -105,7 +105,12 @@ func TestGroup(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := tree.Make(r.cmd.Process.Pid, os.Getpid()); err != nil {
+	pids := []int{r.cmd.Process.Pid, os.Getpid()}
+	others, err := host.Strangers(pids...) // such as its brain
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Make(append(pids, others...)...); err != nil {
 		t.Fatal(err)
 	}
 	leaf := tree.Process("p")
