@@ -17,6 +17,7 @@ type host struct {
 	cgroup.Host
 	root      bool
 	systemd   bool
+	scope     bool // systemd gives us one, and dewar run asks for it
 	strangers []int
 	swap      string                 // /proc/swaps
 	release   string                 // of the kernel
@@ -31,6 +32,7 @@ func groups() []Fact {
 	h := host{Host: found, root: os.Geteuid() == 0, release: release()}
 	_, err = os.Stat("/run/systemd/system")
 	h.systemd = err == nil
+	h.scope = h.systemd && (h.root || exists(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "systemd/private")))
 	if h.strangers, err = found.Strangers(os.Getpid()); err != nil {
 		return []Fact{bad("cgroup strangers", err.Error(), "")}
 	}
@@ -71,12 +73,15 @@ func (h host) delegation() string {
 	case h.root:
 		return "mount a cgroup file system at /sys/fs/cgroup that is writable for root (in a container: give it a writable cgroup mount)"
 	case h.systemd:
-		return "run dewar in a scope of its own: systemd-run --user --scope -p Delegate=yes dewar run …; loginctl enable-linger keeps it after you have logged out"
+		return "have a systemd of your own, which dewar run asks for a scope: log in with a session (machinectl shell, ssh), or loginctl enable-linger; by hand: systemd-run --user --scope -p Delegate=yes dewar run …"
 	}
 	return "let root delegate a group: mkdir one in /sys/fs/cgroup, chown it with its cgroup.procs, cgroup.threads and cgroup.subtree_control to you, and move your shell there (where cgroup2 is mounted with nsdelegate, a cgroup namespace ends what is delegated)"
 }
 
 func (h host) mode() Fact {
+	if h.Mode == cgroup.None && h.scope {
+		return ok("cgroup mode", "none where we stand ("+h.Why+"); dewar run asks systemd for a scope of its own")
+	}
 	if h.Mode == cgroup.None {
 		return bad("cgroup mode", "none: "+h.Why, h.delegation())
 	}
@@ -128,10 +133,11 @@ func (h host) crowd() Fact {
 	if slices.Contains(h.strangers, 0) {
 		said += " (0 is one of another pid namespace)"
 	}
+	if h.scope {
+		return ok(name, said+"; dewar run asks systemd for a scope of its own")
+	}
 	remedy := "start dewar alone in a group that is delegated"
-	if h.systemd && h.root {
-		remedy = "run dewar in a scope of its own: systemd-run --scope -p Delegate=yes dewar run …"
-	} else if h.systemd {
+	if h.systemd {
 		remedy = h.delegation()
 	}
 	return bad(name, said, remedy)
