@@ -18,6 +18,7 @@ var promises = map[string]map[string]promise{
 	"100 × true in sequence":              {ours: {ratio: 2.5, than: "bash", thermo: "69000"}},
 	"50 × true in parallel":               {ours: {ratio: 2.5, than: "bash", thermo: "3500"}},
 	"1,000 processes, max_concurrency 64": {ours: {least: 400}},
+	grouping:                              {ours: {most: 1}},
 	"memory, 1 sleeping process":          {ours: {most: 12, thermo: "31"}, "shim": {most: 2.2}, "shim, own": {most: 0.8}},
 	"memory, 10 sleeping processes":       {ours: {most: 12, thermo: "68"}, "shim": {most: 2.2}, "shim, own": {most: 0.8}},
 	"memory, 50 sleeping processes":       {ours: {most: 14, thermo: "230"}, "shim": {most: 2.2}, "shim, own": {most: 1.2}},

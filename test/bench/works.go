@@ -20,6 +20,7 @@ var works = []struct {
 	{"100 × true in sequence", func(b *bench) ([]Row, error) { return compare(b, chain(100), bashChain(100)) }},
 	{"50 × true in parallel", func(b *bench) ([]Row, error) { return compare(b, wide("wide", 50, 0), bashWide(50)) }},
 	{"1,000 processes, max_concurrency 64", measureThousand},
+	{grouping, measureGrouping},
 	{"memory, 1 sleeping process", func(b *bench) ([]Row, error) { return measureMemory(b, 1) }},
 	{"memory, 10 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 10) }},
 	{"memory, 50 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 50) }},
@@ -31,8 +32,8 @@ var works = []struct {
 // measureStart measures from before the program is started to the payload's
 // first instruction.
 func measureStart(b *bench) ([]Row, error) {
-	rows := []Row{{By: "bash", Unit: "ms"}, {By: ours, Unit: "ms"}}
-	starters := []func(*bench, string) (func() error, error){startBash, startDewar}
+	rows := []Row{{By: "bash", Unit: "ms"}, {By: ours, Unit: "ms"}, {By: inGroups, Unit: "ms"}}
+	starters := []func(*bench, string) (func() error, error){startBash, startDewar(without), startDewar(within)}
 	for _, p := range peers() {
 		rows = append(rows, Row{By: p.name, Unit: "ms"})
 		starters = append(starters, p.startOne)
@@ -80,15 +81,28 @@ func startBash(b *bench, file string) (func() error, error) {
 	return cmd.Wait, cmd.Start()
 }
 
-func startDewar(b *bench, file string) (func() error, error) {
-	t := graph{Name: "start", Processes: []process{{Name: "first", Argv: []string{b.self, "stamp", file}}}}
-	run, err := b.newRun(t)
-	if err != nil {
-		return nil, err
+func startDewar(isolation string) func(*bench, string) (func() error, error) {
+	return func(b *bench, file string) (func() error, error) {
+		t := graph{Name: "start", Processes: []process{{Name: "first", Argv: []string{b.self, "stamp", file}}}}
+		run, err := b.newRun(t)
+		if err != nil {
+			return nil, err
+		}
+		cmd := run.command(isolation)
+		return cmd.Wait, cmd.Start()
 	}
-	cmd := run.command()
-	return cmd.Wait, cmd.Start()
 }
+
+// The flags of a task without control groups, which is what is compared with
+// peers that have none, and of one with them.
+const (
+	without = "--isolation=none"
+	within  = "--isolation=auto"
+)
+
+// inGroups is the row of a task each process of which is in a control group of
+// its own, where there are any.
+const inGroups = "dewar, in groups"
 
 // inMemory is the row of a task whose directory is in memory: what it lacks of
 // the row before is the file system's.
@@ -96,10 +110,10 @@ const inMemory = "dewar, files in memory"
 
 // compare measures a task and a command line of bash in turn, as a whole.
 func compare(b *bench, t graph, script string) ([]Row, error) {
-	rows := newRows("ms", "bash", ours)
-	places := []string{b.place}
+	rows := newRows("ms", "bash", ours, inGroups)
+	ways := []struct{ place, flag string }{{b.place, without}, {b.place, within}}
 	if b.memory != "" {
-		rows, places = append(rows, Row{By: inMemory, Unit: "ms"}), append(places, b.memory)
+		rows, ways = append(rows, Row{By: inMemory, Unit: "ms"}), append(ways, struct{ place, flag string }{b.memory, without})
 	}
 	for range b.times {
 		ms, err := timed(exec.Command("bash", "-c", script))
@@ -107,16 +121,39 @@ func compare(b *bench, t graph, script string) ([]Row, error) {
 			return nil, err
 		}
 		rows[0].Values = append(rows[0].Values, ms)
-		for i, place := range places {
-			run, err := b.newRunIn(place, t)
+		for i, way := range ways {
+			run, err := b.newRunIn(way.place, t)
 			if err != nil {
 				return nil, err
 			}
-			if ms, err = timed(run.command()); err != nil {
+			if ms, err = timed(run.command(way.flag)); err != nil {
 				return nil, err
 			}
 			rows[1+i].Values = append(rows[1+i].Values, ms)
 		}
+	}
+	return rows, nil
+}
+
+// grouping is what a run in a control group of its own costs more than one
+// without, when one follows the other (warm).
+const grouping = "a run in a group, more than without"
+
+func measureGrouping(b *bench) ([]Row, error) {
+	const n = 100
+	rows := newRows("ms", ours)
+	for range b.times {
+		var ms [2]float64
+		for i, flag := range []string{without, within} {
+			run, err := b.newRun(chain(n))
+			if err != nil {
+				return nil, err
+			}
+			if ms[i], err = timed(run.command(flag)); err != nil {
+				return nil, err
+			}
+		}
+		rows[0].Values = append(rows[0].Values, (ms[1]-ms[0])/n)
 	}
 	return rows, nil
 }
