@@ -9,14 +9,16 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dewarhq/dewar/sandbox/container"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
 
-// Remove removes the directory of task id under root. It takes both locks
-// first, and then asks still whether the task may go: an error of still is
-// returned, and nothing is removed. If a shim or a brain lives, the error is a
-// *shim.HeldError. No link is followed, whoever put it there.
+// Remove removes the directory of task id under root, and what its walls have
+// outside of it. It takes both locks first, and then asks still whether the task
+// may go: an error of still is returned, and nothing is removed. If a shim or a
+// brain lives, the error is a *shim.HeldError. No link is followed, whoever put
+// it there.
 func Remove(root, id string, still func(task.Dir) error) error {
 	dir := task.Dir(filepath.Join(root, id))
 	release, err := lockBoth(dir)
@@ -24,6 +26,9 @@ func Remove(root, id string, still func(task.Dir) error) error {
 		return fmt.Errorf("remove task %s: %w", id, err)
 	}
 	err = still(dir)
+	if err == nil {
+		err = container.Clear(string(dir))
+	}
 	if err == nil {
 		err = erase(root, id)
 	}

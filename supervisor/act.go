@@ -7,6 +7,7 @@ import (
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
 )
@@ -71,7 +72,7 @@ func (b *brain) prepare(id task.RunID) {
 		err = b.enter(&spec, id.Process)
 	}
 	if err == nil {
-		err = client.WriteSpec(b.Dir, id, spec)
+		err = b.write(id, spec)
 	}
 	switch {
 	case err == nil:
@@ -85,6 +86,17 @@ func (b *brain) prepare(id task.RunID) {
 	default:
 		b.judge(machine.Exit{RunID: id, Error: err.Error(), At: now()})
 	}
+}
+
+// write puts a run's spec where the shim reads it.
+func (b *brain) write(id task.RunID, spec shim.Spec) error {
+	if err := client.MakeRun(b.Dir, id); err != nil {
+		return err
+	}
+	if err := b.wall(&spec, id); err != nil {
+		return err
+	}
+	return client.WriteSpec(b.Dir, id, spec)
 }
 
 // spawnForked starts those runs for which there was no room before.
@@ -192,6 +204,7 @@ func (b *brain) end(ctx context.Context) error {
 	if err := b.journal.Release(); err != nil {
 		b.log("%v", err)
 	}
+	b.clearWalls()
 	b.vacate(ctx)
 	return b.tell("end", b.shim.End)
 }

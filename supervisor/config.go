@@ -20,6 +20,10 @@ type Config struct {
 	Lang, TZ    string    // of these processes; empty: not set
 	Log         io.Writer // sentences about ourselves, one a line; nil: none
 
+	// ContainerBinary is the absolute path of what builds the walls of tasks
+	// with isolation; empty: dewar-container beside BrainBinary.
+	ContainerBinary string
+
 	// CompactAfter is how many records the journal may grow by before it is
 	// made short again; 0: DefaultCompactAfter.
 	CompactAfter int

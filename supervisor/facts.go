@@ -66,7 +66,7 @@ func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 			e.Left = b.lingering(id)
 		}
 		ended := b.machine.Judge(now(), e)
-		if ended.State == machine.RunFailed && s.Error == "" && !b.full {
+		if ended.State == machine.RunFailed && e.Error == "" && !b.full {
 			ended.Tail = b.tail(id, s)
 		}
 		b.fact(id, ended)
@@ -82,14 +82,19 @@ func (b *brain) exit(id task.RunID, s shim.Status) machine.Exit {
 		Rusage:  machine.Rusage{User: s.UTime, System: s.STime, MaxRSS: s.MaxRSS},
 		Left:    s.Left,
 	}
+	why := s.Error
+	if why == "" {
+		why, e.Lost = b.unstarted(id)
+	}
 	switch {
-	case s.Error != "" && len(s.Signals) > 0: // what kept it from starting was most likely that
+	case e.Lost != "":
+	case why != "" && len(s.Signals) > 0: // what kept it from starting was most likely that
 		e.Unspawned = true
 	case s.Error != "" && saysNoRoom(s.Error):
 		e.Lost = "there was no room to start it: " + brief(s.Error)
 		b.becomeFull(errors.New(s.Error))
-	case s.Error != "":
-		e.Error = brief(s.Error)
+	case why != "":
+		e.Error = brief(why)
 	case s.Signal >= 0:
 		e.Signal, e.Core = s.Signal, s.Core
 	default:

@@ -79,7 +79,7 @@ func beBrain(dir task.Dir) int {
 	}
 	passed := 0
 	c := Config{
-		Dir: dir, ShimBinary: os.Getenv("SHIM"), BrainBinary: os.Args[0], Version: "test", Log: os.Stderr,
+		Dir: dir, ShimBinary: os.Getenv("SHIM"), BrainBinary: os.Args[0], ContainerBinary: os.Getenv("CONTAINER"), Version: "test", Log: os.Stderr,
 		Crash: func(point string) {
 			passed++
 			if f := os.Getenv("POINTS"); f != "" {

@@ -57,18 +57,32 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 // attributes are limits and priorities: nothing is inherited.
 func (b *brain) attributes(spec *shim.Spec, p *task.Process) {
 	t := &b.launch.Task
-	limits := t.RlimitsOf(*p)
+	limits, defaults := b.limitsOf(p)
 	for _, name := range slices.Sorted(maps.Keys(limits)) {
-		resource, l := task.RlimitNumber(name), limits[name]
-		spec.Rlimits = append(spec.Rlimits, resource, int(l.Soft), int(l.Hard))
-		_, own := p.Rlimits[name]
-		_, whole := t.Rlimits[name]
-		if !own && !whole {
-			spec.Capped = append(spec.Capped, resource)
-		}
+		l := limits[name]
+		spec.Rlimits = append(spec.Rlimits, task.RlimitNumber(name), int(l.Soft), int(l.Hard))
+	}
+	for _, name := range defaults {
+		spec.Capped = append(spec.Capped, task.RlimitNumber(name))
 	}
 	spec.Nice, spec.NiceAsked = t.NiceOf(*p), p.Nice != nil || t.Nice != nil
 	spec.OOMAdj, spec.OOMAdjAsked = t.OOMScoreAdjOf(*p), p.OOMScoreAdj != nil || t.OOMScoreAdj != nil
+}
+
+// limitsOf are the limits of setrlimit(2) of a process, and those of them that
+// nobody asked for.
+func (b *brain) limitsOf(p *task.Process) (limits map[string]task.Rlimit, defaults []string) {
+	t := &b.launch.Task
+	limits = t.RlimitsOf(*p)
+	for name := range limits {
+		_, own := p.Rlimits[name]
+		_, whole := t.Rlimits[name]
+		if !own && !whole {
+			defaults = append(defaults, name)
+		}
+	}
+	slices.Sort(defaults)
+	return limits, defaults
 }
 
 // surroundings are what the task was launched with, whoever has woken it since.

@@ -20,7 +20,10 @@ import (
 //	console                what the shim wrote to stdout: the logs of processes with destination console
 //	groups                 where the kernel groups of the task are, or why there are none
 //	disk                   what the sandbox held when it was last counted
-//	runs/<process>/<n>/    spec and status of one run
+//	members, members.lock  whose namespaces the task's runs share; dewar-container's
+//	rootfs                 the task's own root file system, if it was a tar; dewar-container's
+//	rootfs.part, rootfs.lock
+//	runs/<process>/<n>/    spec and status of one run, and what its walls are to be
 //	sandbox/               the processes' working directory
 //	sandbox/.logs/<process>/<n>/stdout, stderr
 type Dir string

@@ -36,13 +36,13 @@ var ours = []struct {
 	{pkg: "sandbox/cgroup/scope", why: "D-Bus, for who starts a task by hand"},
 	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
-	{pkg: "supervisor", may: "sandbox sandbox/cgroup sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
+	{pkg: "supervisor", may: "sandbox sandbox/cgroup sandbox/container sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it runs a task, whoever reads or asked"},
 	{pkg: "observer", may: "sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it reads what is there and trusts no brain"},
 	{pkg: "observer/usage", may: "observer sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it reads the kernel's books of a task, and leads to gopsutil"},
-	{pkg: "launch", may: "sandbox sandbox/cgroup sandbox/cgroup/scope sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client observer task task/file",
+	{pkg: "launch", may: "sandbox sandbox/cgroup sandbox/cgroup/scope sandbox/container sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client observer task task/file",
 		why: "it makes task directories and starts shims"},
 }
 

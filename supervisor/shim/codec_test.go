@@ -24,7 +24,7 @@ func anySpec(t *rapid.T) Spec {
 		Groups: rapid.SliceOfN(rapid.IntRange(0, 1<<32-2), 1, 5).Draw(t, "groups"), User: anyText.Draw(t, "user"),
 		Umask: rapid.IntRange(0, 0o777).Draw(t, "umask"), NoNewPrivs: rapid.Bool().Draw(t, "nnp"),
 		LogDir: "a/b", LogUID: rapid.IntRange(0, 1<<32-2).Draw(t, "loguid"), LogGID: rapid.IntRange(0, 1<<32-2).Draw(t, "loggid"),
-		Dest: rapid.SampledFrom([]string{"file", "console", "both", "none"}).Draw(t, "dest"),
+		Dest:    rapid.SampledFrom([]string{"file", "console", "both", "none"}).Draw(t, "dest"),
 		Mode:    rapid.SampledFrom([]string{"standard", "rotate"}).Draw(t, "mode"),
 		LogSize: rapid.Int64Range(1, 1<<62).Draw(t, "size"), Backups: rapid.IntRange(0, 1000).Draw(t, "backups"),
 		Notify: rapid.Bool().Draw(t, "notify"),

@@ -15,11 +15,19 @@ func WriteSpec(dir task.Dir, r task.RunID, spec shim.Spec) error {
 	if err := spec.Check(); err != nil {
 		return fmt.Errorf("write the spec of %s: %w", r, err)
 	}
-	if err := os.MkdirAll(dir.Run(r), 0o711); err != nil {
-		return fmt.Errorf("make the directory of %s: %w", r, err)
+	if err := MakeRun(dir, r); err != nil {
+		return err
 	}
 	if err := os.WriteFile(dir.Spec(r), spec.Append(nil), 0o640); err != nil {
 		return fmt.Errorf("write the spec of %s: %w", r, err)
+	}
+	return nil
+}
+
+// MakeRun makes a run's directory, if it is not there.
+func MakeRun(dir task.Dir, r task.RunID) error {
+	if err := os.MkdirAll(dir.Run(r), 0o711); err != nil {
+		return fmt.Errorf("make the directory of %s: %w", r, err)
 	}
 	return nil
 }

@@ -1,0 +1,313 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dewarhq/dewar/sandbox/container"
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
+	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
+)
+
+// makeContainer builds what builds walls, unless it was given with the other
+// programs.
+var makeContainer = sync.OnceValue(func() error {
+	if os.Getenv("DEWAR_BIN") != "" {
+		return nil
+	}
+	out, err := exec.Command("make", "--no-print-directory", "-C", "..", "container", "BIN="+programs).CombinedOutput()
+	if err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
+	return nil
+})
+
+// newWalledWorld is newWorld with a task that has walls.
+func newWalledWorld(t *testing.T, isolation func(*task.Isolation), spec task.Task, env ...string) *world {
+	t.Helper()
+	needs.Root(t)
+	if err := makeContainer(); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(programs, container.Program)
+	if err := container.Available(program); err != nil {
+		t.Skip(needs.Prefix + "gcc and a static C library: " + err.Error())
+	}
+	iso := task.DefaultIsolation()
+	isolation(&iso)
+	spec.Isolation = &iso
+	return newWorld(t, spec, append([]string{"CONTAINER=" + program}, env...)...)
+}
+
+// private is a run in a pid namespace of its own.
+func private(i *task.Isolation) { i.PID = task.Private }
+
+// host is a run without: no init stands between.
+func host(*task.Isolation) {}
+
+// ends are a task's runs: state, exit status, signal and reason.
+func ends(s machine.State) (lines []string) {
+	for _, p := range s.Processes {
+		for _, r := range p.History {
+			exit := -1
+			if r.Exit != nil {
+				exit = *r.Exit
+			}
+			lines = append(lines, fmt.Sprintf("%s/%d %s %d %d %s", p.Name, r.Run, r.State, exit, r.Signal, r.Reason))
+		}
+	}
+	return lines
+}
+
+// nothingLeft says which mounts, groups and shared memory of the task are there,
+// and which processes with a word among their arguments.
+func (w *world) nothingLeft(word string) {
+	w.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Contains(string(mounts), filepath.Base(filepath.Dir(filepath.Dir(string(w.dir))))) {
+		w.Errorf("a mount of the task is there: %v\n%s", err, mounts)
+	}
+	if fileExists(container.ShmDir(string(w.dir))) {
+		w.Errorf("the task's shared memory is there: %s", container.ShmDir(string(w.dir)))
+	}
+	if found := withWord(word); word != "" && len(found) > 0 {
+		w.Errorf("there live: %q", found)
+	}
+	needGroups(w)
+	w.noGroups()
+}
+
+// withWord are the command lines of the processes that have a word in theirs.
+func withWord(word string) (found []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		if line, err := os.ReadFile(f); err == nil && strings.Contains(string(line), word) {
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
+}
+
+func TestWalls(t *testing.T) {
+	spec := tasks(sh("web", `{ [ $$ -lt 50 ] && echo $(hostname) $(id -un) $(umask) $(ulimit -n) $DEWAR_PROCESS $HELPER; ls -A /root; touch /usr/x || touch up; } > said 2>&1; echo here > /tmp/mark; echo here > /dev/shm/mark; echo out; echo err >&2; exit 3`))
+	spec.User = "nobody"
+	w := newWalledWorld(t, func(i *task.Isolation) {
+		i.PID, i.Tmp, i.Shm, i.UTS, i.Hostname = task.Private, task.Private, task.Private, task.Private, "inside"
+		i.ReadOnly, i.Hidden = []string{"/usr"}, []string{"/root"}
+	}, spec, "HELPER=1")
+	w.start()
+	s := w.finished()
+	if diff := cmp.Diff([]string{"web/0 FAILED 3 0 "}, ends(s)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff("inside nobody 0022 1024 web\ntouch: cannot touch '/usr/x': Read-only file system\n", w.text("said")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if w.text(".tmp/mark") != "here\n" || fileExists("/dev/shm/mark") {
+		t.Error("/tmp or /dev/shm is not the task's own")
+	}
+	logs := w.dir.Logs(task.RunID{Process: "web"})
+	for name, want := range map[string]string{"stdout": "out\n", "stderr": "err\n", "": ""} {
+		text, _ := os.ReadFile(filepath.Join(logs, name))
+		info, err := os.Stat(filepath.Join(logs, name))
+		if err != nil || string(text) != want {
+			t.Fatalf("the log %s: %q, %v", name, text, err)
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 65534 {
+			t.Errorf("the log %s belongs to user %d", name, uid)
+		}
+	}
+	if tail := w.last("web").Tail; tail != "err" {
+		t.Errorf("the run's last words are %q", tail)
+	}
+	w.nothingLeft("")
+}
+
+func TestWallsOfARootFileSystem(t *testing.T) {
+	busybox := needs.Program(t, "busybox")
+	root := filepath.Join(t.TempDir(), "root")
+	script := "mkdir -p $0/bin && cp " + busybox + " $0/bin/busybox && ln -s busybox $0/bin/sh && tar -C $0 -cf $0.tar ."
+	if out, err := exec.Command("sh", "-c", script, root).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p := sh("web", "")
+	p.Argv = []string{"/bin/sh", "-c", `busybox ls / > said; busybox ls /bin >> said; exit 4`}
+	q := sh("bash", "true")
+	spec := tasks(p, q)
+	spec.MaxFailures = 0
+	w := newWalledWorld(t, func(i *task.Isolation) { i.RootFS = root + ".tar" }, spec)
+	w.start()
+	s := w.finished()
+	want := []string{"web/0 FAILED 4 0 ", `bash/0 FAILED -1 0 execute "/bin/bash": No such file or directory`}
+	if diff := cmp.Diff(want, ends(s)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := w.text("said"); !strings.HasPrefix(got, "bin\ndev\nproc\n") || !strings.HasSuffix(got, "busybox\nsh\n") {
+		t.Errorf("the command has seen\n%s", got)
+	}
+	w.nothingLeft("")
+}
+
+// An end is the command's own, unless there was no command.
+func TestWallsEnd(t *testing.T) {
+	for name, isolation := range map[string]func(*task.Isolation){"init": private, "no init": host} {
+		t.Run(name, func(t *testing.T) {
+			none := sh("none", "")
+			none.Argv = []string{"nonesuch"}
+			spec := tasks(sh("ok", "true"), sh("seven", "exit 7"), sh("system", "exit 111"), sh("killed", "kill -KILL $$"),
+				sh("term", "kill -TERM $$"), sh("core", "kill -SEGV $$"), none)
+			spec.MaxFailures = 0
+			w := newWalledWorld(t, isolation, spec)
+			w.start()
+			want := []string{"ok/0 SUCCESS 0 0 ", "seven/0 FAILED 7 0 ", "system/0 FAILED 111 0 ", "killed/0 FAILED -1 9 ",
+				"term/0 FAILED -1 15 ", "core/0 FAILED -1 11 ", `none/0 FAILED -1 0 execute "nonesuch": No such file or directory`}
+			if diff := cmp.Diff(want, ends(w.finished())); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			w.nothingLeft("")
+		})
+	}
+}
+
+func TestWallsThatCannotBeBuilt(t *testing.T) {
+	for name, c := range map[string]struct {
+		isolation func(*task.Isolation)
+		env, want string
+	}{
+		"no program": {private, "CONTAINER=/nonexistent/dewar-container", "build walls (isolation): /nonexistent/dewar-container is not there"},
+		"no path":    {func(i *task.Isolation) { i.Hidden = []string{"/nonexistent"} }, "A=b", "build the walls of web/0: hide /nonexistent: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWalledWorld(t, c.isolation, tasks(sh("web", "touch ran")), c.env)
+			w.start()
+			s := w.finished()
+			if got := ends(s); s.State != machine.Failed || len(got) != 1 || !strings.HasPrefix(got[0], "web/0 FAILED -1 0 "+c.want) {
+				t.Errorf("%s: %q", s.State, got)
+			}
+			if fileExists(w.sandbox("ran")) {
+				t.Error("the command was executed")
+			}
+			w.nothingLeft("")
+		})
+	}
+}
+
+func TestWallsOfAUser(t *testing.T) {
+	needs.User(t)
+	iso := task.DefaultIsolation()
+	spec := tasks(sh("web", "touch ran"))
+	spec.Isolation = &iso
+	w := newWorld(t, spec)
+	w.start()
+	if got := ends(w.finished()); len(got) != 1 || !strings.HasPrefix(got[0], "web/0 FAILED -1 0 build walls (isolation): only root can") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A kill reaches the command, and once.
+func TestWallsKill(t *testing.T) {
+	for name, isolation := range map[string]func(*task.Isolation){"init": private, "no init": host} {
+		for _, to := range []task.StopTo{task.StopGroup, task.StopMain} {
+			t.Run(name+", "+string(to), func(t *testing.T) {
+				p := sh("web", `trap 'echo polite >> told' TERM; touch up; until [ -s told ]; do sleep 0.01; done; sleep 0.1; exit 5`)
+				p.StopTo = to
+				w := newWalledWorld(t, isolation, tasks(p))
+				w.start()
+				w.until("it is up", func() bool { return fileExists(w.sandbox("up")) })
+				w.ask("/v1/kill", `{"grace":"30s"}`, 200)
+				if got := ends(w.finished()); len(got) != 1 || got[0] != "web/0 KILLED 5 0 " || w.text("told") != "polite\n" {
+					t.Errorf("%q, told %q", got, w.text("told"))
+				}
+				w.nothingLeft("")
+			})
+		}
+	}
+}
+
+// Runs that end while no brain lives are judged by the next one.
+func TestWallsWithoutABrain(t *testing.T) {
+	failing := filepath.Join(t.TempDir(), "failing")
+	none := sh("none", "")
+	none.Argv = []string{"/bin/sh", "-c", "until [ -e go ]; do sleep 0.01; done; exit 7"}
+	w := newWalledWorld(t, private, tasks(none), "PANIC="+failing)
+	w.start()
+	w.untilStarted("none")
+	w.write(failing, "")
+	w.kill(w.holder(w.dir.Lock()))
+	w.write(w.sandbox("go"), "")
+	w.until("the run has ended", func() bool {
+		s, err := client.ReadStatus(w.dir, task.RunID{Process: "none"})
+		return err == nil && s.State == shim.Ended
+	})
+	if err := os.Remove(failing); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"none/0 FAILED 7 0 "}, ends(w.finished())); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	w.nothingLeft("")
+}
+
+// The shim's death is the run's, and nothing of it stays.
+func TestWallsWithoutAShim(t *testing.T) {
+	word := "14142.1" + strconv.Itoa(os.Getpid())
+	p := sh("web", "echo x > /dev/shm/x; setsid sleep "+word+" & (env -i setsid sleep "+word+" &); touch up; exec sleep "+word)
+	w := newWalledWorld(t, func(i *task.Isolation) { i.PID, i.Shm, i.Tmp = task.Private, task.Private, task.Private }, tasks(p))
+	w.start()
+	w.until("it is up", func() bool { return fileExists(w.sandbox("up")) })
+	if err := os.Remove(w.sandbox("up")); err != nil {
+		t.Fatal(err)
+	}
+	w.kill(w.holder(w.dir.ShimLock()))
+	w.untilRecord("it is lost", func(r machine.Record) bool { e, ok := r.(machine.Ended); return ok && e.State == machine.RunLost })
+	w.until("it is up again", func() bool { return fileExists(w.sandbox("up")) })
+	w.until("one run's processes live", func() bool { return len(withWord(word)) <= 5 })
+	w.ask("/v1/kill", `{"grace":0}`, 200)
+	if s := w.finished(); s.State != machine.Killed {
+		t.Errorf("the task is %s: %q", s.State, ends(s))
+	}
+	w.nothingLeft(word)
+}
+
+func TestWallsOutOfMemory(t *testing.T) {
+	needGroups(t, "memory")
+	const limit = 64 << 20
+	p := sh("web", hog)
+	p.Resources = &task.Resources{RAM: limit}
+	w := newWalledWorld(t, private, tasks(p))
+	w.start()
+	w.finished()
+	last := w.last("web")
+	if last.State != machine.RunFailed || last.OOM == nil || last.OOM.Limit != machine.LevelProcess || last.OOM.Bytes != limit || last.Reason != "" {
+		t.Errorf("%+v, %+v", last, last.OOM)
+	}
+	w.nothingLeft("")
+}
+
+// Under a limit that is too tight for the walls, the run could not be started;
+// the figures are those of docs/writing-tasks.md.
+func TestWallsUnderATightLimit(t *testing.T) {
+	needGroups(t, "pids")
+	p := sh("web", "exit 3")
+	p.Resources = &task.Resources{Pids: 3}
+	w := newWalledWorld(t, private, tasks(p))
+	w.start()
+	w.finished()
+	if last := w.last("web"); last.State != machine.RunFailed || last.Exit != nil || last.Signal != 0 || !strings.Contains(last.Reason, "walls of web/0") {
+		t.Errorf("%+v", last)
+	}
+	w.nothingLeft("")
+}
