@@ -1,7 +1,9 @@
 package enter
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,8 +59,14 @@ func Find(v *observer.View, process string) (Place, error) {
 	}
 	p := Place{Run: id, RunDir: v.Dir.Run(id), Walled: v.Launch != nil && v.Launch.Task.Isolation.Walled()}
 	status, err := client.ReadStatus(v.Dir, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Place{}, NotRunning{fmt.Errorf("run %d of %s is just being started", id.Run, task.Quote(id.Process))}
+	}
 	if err != nil {
 		return Place{}, fmt.Errorf("enter %s: %w", id, err)
+	}
+	if status.State == shim.Forked {
+		return Place{}, NotRunning{fmt.Errorf("run %d of %s is just being started", id.Run, task.Quote(id.Process))}
 	}
 	if status.State != shim.Running || !shim.Alive(status.Pid, status.Start) {
 		return Place{}, NotRunning{fmt.Errorf("run %d of %s has just ended", id.Run, task.Quote(id.Process))}
@@ -76,11 +84,12 @@ func Find(v *observer.View, process string) (Place, error) {
 	return p, nil
 }
 
-// running are the processes of a task of which a run lives.
+// running are the processes of a task of which a run lives, or is being started:
+// the shim knows sooner than the journal that it runs.
 func running(v *observer.View) (names []string) {
 	for i := range v.State.Processes {
 		p := &v.State.Processes[i]
-		if last := p.Last(); last != nil && last.State == machine.Running {
+		if last := p.Last(); last != nil && last.Live() {
 			names = append(names, p.Name)
 		}
 	}
@@ -108,7 +117,7 @@ func choose(v *observer.View, process string) (*machine.Run, error) {
 		if p.Name != process {
 			continue
 		}
-		if last := p.Last(); last != nil && last.State == machine.Running {
+		if last := p.Last(); last != nil && last.Live() {
 			return last, nil
 		}
 		return nil, NotRunning{fmt.Errorf("process %s of task %s does not run: it is %s", task.Quote(process), v.ID, p.State)}

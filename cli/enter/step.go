@@ -39,11 +39,10 @@ type order struct {
 func Step() {
 	runtime.LockOSThread() // it becomes the command
 	word := os.NewFile(wordFd, "word")
-	if err := step(); err != nil {
-		_, _ = word.WriteString("E" + err.Error()) // who does not hear it has gone
-	}
+	_, _ = word.WriteString("E" + step().Error()) // who does not hear it has gone
 }
 
+// step is an error: without one it is the command.
 func step() error {
 	unix.CloseOnExec(wordFd)
 	text, err := io.ReadAll(os.NewFile(orderFd, "order"))
