@@ -13,6 +13,7 @@ import (
 
 	"github.com/dewarhq/dewar/observer"
 	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/sandbox/container"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/supervisor/shim/client"
@@ -73,7 +74,7 @@ func Find(v *observer.View, process string) (Place, error) {
 	}
 	p.Main, p.Start = status.Pid, status.Start
 	if p.Walled {
-		return p, nil
+		return p, p.fromWalls()
 	}
 	if err := p.fromSpec(v); err != nil {
 		return Place{}, fmt.Errorf("enter %s: %w", id, err)
@@ -123,6 +124,23 @@ func choose(v *observer.View, process string) (*machine.Run, error) {
 		return nil, NotRunning{fmt.Errorf("process %s of task %s does not run: it is %s", task.Quote(process), v.ID, p.State)}
 	}
 	return nil, fmt.Errorf("task %s has no process %s", v.ID, task.Quote(process))
+}
+
+// fromWalls takes whose a terminal is to be; all else dewar-container knows. An
+// ordinary user cannot enter, which is said later.
+func (p *Place) fromWalls() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if _, building, err := container.Unstarted(p.RunDir); err == nil && building {
+		return NotRunning{fmt.Errorf("run %d of %s is just being started", p.Run.Run, task.Quote(p.Run.Process))}
+	}
+	w, err := container.Read(p.RunDir)
+	if err != nil {
+		return fmt.Errorf("enter %s: %w", p.Run, err)
+	}
+	p.UID = w.UID
+	return nil
 }
 
 // fromSpec takes what the run was started with.
