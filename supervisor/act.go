@@ -66,6 +66,10 @@ func (b *brain) prepare(id task.RunID) {
 		b.relist = true // which finds out what became of it
 		return
 	}
+	if b.graves[id.Process] || b.graves[""] { // it would be killed as well: interred starts it
+		b.unspawned[id] = true
+		return
+	}
 	b.prune(id)
 	spec, err := b.spec(id)
 	if err == nil {
@@ -99,7 +103,8 @@ func (b *brain) write(id task.RunID, spec shim.Spec) error {
 	return client.WriteSpec(b.Dir, id, spec)
 }
 
-// spawnForked starts those runs for which there was no room before.
+// spawnForked starts those runs that had to wait, for room or for the end of an
+// earlier one's group.
 func (b *brain) spawnForked() {
 	waiting := b.unspawned
 	b.unspawned = make(map[task.RunID]bool)

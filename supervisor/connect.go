@@ -84,6 +84,9 @@ func (b *brain) newShim(ctx context.Context) error {
 	if b.journal != nil && over(b.machine.Phase()) {
 		return nil
 	}
+	if err := b.release(); err != nil {
+		return err
+	}
 	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
 		return err
 	}

@@ -58,10 +58,9 @@ func (b *brain) believeLive(id task.RunID, run machine.Run, s shim.Status) {
 	if s.State == shim.Ended {
 		e := b.exit(id, s)
 		if b.mayStarve(id, &s) {
-			if e.OOM = b.outOfMemory(id); e.OOM != nil {
-				b.starve(id)
-			}
+			b.blameMemory(&e)
 		}
+		delete(b.starved, id)
 		if e.Left == 0 {
 			e.Left = b.lingering(id)
 		}

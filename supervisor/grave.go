@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
@@ -91,6 +92,9 @@ func (b *brain) interred(g grave) {
 			return
 		}
 		b.noteEmpty(g.process)
+		if !b.full {
+			b.spawnForked()
+		}
 	case errors.As(g.err, &alive):
 		b.log("%v", alive)
 		b.nameUndead(alive)
@@ -174,18 +178,30 @@ func (b *brain) level(process string) {
 	}
 	inTime, cancel := context.WithTimeout(b.until, vacateWithin)
 	defer cancel()
-	if err := group.Remove(inTime); err != nil {
+	err := group.Remove(inTime)
+	if err != nil {
 		b.log("a group that was killed stays: %v", err)
-		return
 	}
 	if process != "" {
 		delete(b.limited, process)
 		return
 	}
 	clear(b.limited)
-	if err := errors.Join(b.tree.Make(b.ours(b.shimPid)...), b.limitTask()); err != nil {
+	b.held = false
+	if err := b.hold(); err != nil {
 		b.log("the task's groups are not as they should be: %v", err)
 	}
+}
+
+// release lets those die who are paused, when no shim of theirs lives: on v1 a
+// KILL waits for the thaw. Nobody goes on, for it comes first. The file is not
+// asked whether they are: some may just be about to stand still.
+func (b *brain) release() error {
+	if b.tree == nil {
+		return nil
+	}
+	b.standby = false
+	return errors.Join(b.tree.Task().Signal(syscall.SIGKILL), b.tree.Task().Thaw())
 }
 
 // interAll kills whatever is left in the task's groups, when no shim lives. It

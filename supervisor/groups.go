@@ -21,6 +21,7 @@ import (
 type groups struct {
 	tree    *cgroup.Tree
 	shimPid int
+	held    bool            // the task's group is there, if it is to have one, and has its limits
 	limited map[string]bool // processes whose leaf this brain has made and limited
 	fresh   map[string]bool // of these, in whose leaf nothing was ever counted
 	standby bool            // the freezer is as the machine wants it
@@ -32,8 +33,8 @@ type groups struct {
 	until   context.Context // ends with the brain
 	leave   context.CancelFunc
 
-	memory   *cgroup.Watcher // nil unless we must see to it that all die with a victim
-	starving bool            // all of the task were killed with a victim
+	memory  *cgroup.Watcher     // nil unless we must see to it that all die with a victim
+	starved map[task.RunID]bool // they were killed with a victim, and their end is not noted
 }
 
 // openGroups reads where the groups are, if that is known already. Those of an
@@ -54,21 +55,16 @@ func (b *brain) openGroups() error {
 
 // contain sees to it that the groups are there, that shim and brain stand where
 // the task's limits do not reach them, and that the limits hold. What cannot be
-// had ends a task that has not begun; one that runs goes on.
-func (b *brain) contain(ctx context.Context, shimPid int) error {
-	fresh := b.tree == nil
-	b.shimPid = shimPid
-	if err := b.place(); err != nil {
+// had ends a task that has not begun; of one that has, what runs goes on, and
+// nothing is started until it can be had: see enter.
+func (b *brain) contain(ctx context.Context) error {
+	fresh := b.tree == nil || !b.begun()
+	b.held = false
+	if err := b.hold(); err != nil {
 		return b.deny(fresh, err)
 	}
 	if b.tree == nil {
 		return nil
-	}
-	if err := b.tree.Make(b.ours(shimPid)...); err != nil {
-		return b.deny(fresh, err)
-	}
-	if err := b.limitTask(); err != nil {
-		return b.deny(fresh, err)
 	}
 	if err := b.watchMemory(); err != nil {
 		return err
@@ -84,6 +80,36 @@ func (b *brain) contain(ctx context.Context, shimPid int) error {
 		b.log("%v", err)
 	}
 	return nil
+}
+
+// hold sees to it that the task's group is there, and limited.
+func (b *brain) hold() error {
+	if b.held {
+		return nil
+	}
+	if err := b.place(); err != nil {
+		return err
+	}
+	if b.tree != nil {
+		if err := b.tree.Make(b.ours(b.shimPid)...); err != nil {
+			return err
+		}
+		if err := b.limitTask(); err != nil {
+			return err
+		}
+	}
+	b.held = true
+	return nil
+}
+
+// begun says whether anything of the task was ever to be started.
+func (b *brain) begun() bool {
+	for _, p := range b.launch.Task.Processes {
+		if state, ok := b.machine.Process(p.Name); ok && state.Runs > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // closeGroups waits for all who dig and watch.
@@ -234,6 +260,9 @@ func (b *brain) limitProcess(name string) error {
 
 // enter says in the spec of a run which groups it is born into.
 func (b *brain) enter(spec *shim.Spec, process string) error {
+	if err := b.hold(); err != nil {
+		return err
+	}
 	if b.tree == nil {
 		return nil
 	}

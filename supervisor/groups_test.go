@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/sandbox/cgroup"
@@ -383,6 +384,136 @@ func TestDisk(t *testing.T) {
 			if u, found, err := sandbox.ReadDiskUsage(w.dir); err != nil || !found || u.Bytes < 2<<20 {
 				t.Errorf("shown: %+v, %v, %v", u, found, err)
 			}
+		})
+	}
+}
+
+// Of a second victim the others die, too; and who is started after a kill and
+// ends by itself was no victim.
+func TestGroupsOutOfMemoryTwice(t *testing.T) {
+	needGroups(t, "memory")
+	middle := sh("middle", `while [ ! -e go ]; do sleep 0.01; done; rm go; `+hog)
+	middle.Resources = &task.Resources{RAM: 32 << 20}
+	other := sh("other", `while [ ! -e over ]; do sleep 0.01; done; exit 7`)
+	for _, p := range []*task.Process{&middle, &other} {
+		p.MaxFailures, p.MinDuration = 3, task.Duration(time.Millisecond)
+	}
+	spec := tasks(middle, other)
+	spec.MaxFailures, spec.OOM = 0, task.OOMGroup
+	spec.Resources = &task.Resources{RAM: 512 << 20}
+	w := newWorld(t, spec)
+	w.start()
+	for n := range 2 {
+		for _, p := range []string{"middle", "other"} {
+			w.begun(task.RunID{Process: p, Run: n})
+		}
+		w.write(w.sandbox("go"), "")
+		for _, p := range []string{"middle", "other"} {
+			e := w.ended(task.RunID{Process: p, Run: n})
+			if e.Signal != 9 || e.OOM == nil {
+				t.Errorf("%s has ended with %+v, %+v", p, e, e.OOM)
+			}
+		}
+	}
+	w.begun(task.RunID{Process: "other", Run: 2})
+	w.write(w.sandbox("over"), "")
+	if e := w.ended(task.RunID{Process: "other", Run: 2}); e.Exit == nil || *e.Exit != 7 || e.OOM != nil {
+		t.Errorf("who ended by itself: %+v, %+v", e, e.OOM)
+	}
+	w.ask("/v1/kill", `{"grace":0}`, 200)
+	w.finished()
+	w.noGroups()
+}
+
+// A run is not started while the group of the one before is being killed: it
+// would die with it.
+func TestGroupsRestart(t *testing.T) {
+	needGroups(t)
+	a := sh("a", `trap '' TERM; setsid sleep 1000 & echo $DEWAR_RUN > up; while :; do sleep 1000; done`)
+	a.Daemon, a.MinDuration, a.StopTimeout = true, task.Duration(time.Millisecond), task.Duration(time.Millisecond)
+	w := newWorld(t, tasks(a))
+	w.start()
+	for n := range 30 {
+		w.until("the next is up", func() bool { return fileExists(w.sandbox("up")) && w.text("up") == fmt.Sprintln(n) })
+		w.ask("/v1/process/restart", `{"process":"a"}`, 200)
+		if e := w.ended(task.RunID{Process: "a", Run: n}); e.State != machine.RunKilled {
+			t.Fatalf("run %d: %+v", n, e)
+		}
+	}
+	w.ask("/v1/kill", `{"grace":0}`, 200)
+	w.finished()
+	w.noGroups()
+}
+
+// begun waits until a run has been started.
+func (w *world) begun(id task.RunID) {
+	w.Helper()
+	w.untilRecord(id.String()+" was started", func(r machine.Record) bool {
+		s, ok := r.(machine.Started)
+		return ok && s.RunID == id
+	})
+}
+
+// ended waits for a run's end.
+func (w *world) ended(id task.RunID) (e machine.Ended) {
+	w.Helper()
+	w.untilRecord(id.String()+" has ended", func(r machine.Record) (ok bool) {
+		e, ok = r.(machine.Ended)
+		return ok && e.RunID == id
+	})
+	return e
+}
+
+// A limit that is refused ends the task also when a brain died before it could
+// say so.
+func TestGroupsDeniedToASecondBrain(t *testing.T) {
+	needGroups(t, "cpuset")
+	spec := tasks(sh("a", "touch up"))
+	spec.Resources = &task.Resources{CPUSet: "4000-4001"}
+	w := newWorld(t, spec)
+	host, err := cgroup.Look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := host.Place(string(w.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := sandbox.Groups{Place: place}
+	if err := g.Write(w.dir); err != nil { // and that was all it could do
+		t.Fatal(err)
+	}
+	w.start()
+	if s := w.finished(); s.State != machine.Failed || !strings.Contains(s.Reason, "cpuset.cpus") {
+		t.Errorf("%s: %s", s.State, s.Reason)
+	}
+	if fileExists(w.sandbox("up")) {
+		t.Error("it was started all the same")
+	}
+	w.noGroups()
+}
+
+// What was paused when its shim died, with its brain or without, ends as well,
+// on v1 too, where a kill does not reach what is frozen.
+func TestGroupsPausedWithoutShim(t *testing.T) {
+	needGroups(t)
+	for _, both := range []bool{false, true} {
+		t.Run(fmt.Sprint("brain too: ", both), func(t *testing.T) {
+			w := newWorld(t, tasks(sh("a", "touch up; while :; do sleep 0.01; done")))
+			w.start()
+			w.until("it is up", func() bool { return fileExists(w.sandbox("up")) })
+			w.ask("/v1/pause", `{}`, 200)
+			if both {
+				w.kill(w.holder(w.dir.Lock()))
+			}
+			w.kill(w.holder(w.dir.ShimLock()))
+			if both {
+				w.start()
+			}
+			w.untilRecord("it is lost", func(r machine.Record) bool { e, ok := r.(machine.Ended); return ok && e.State == machine.RunLost })
+			w.ask("/v1/kill", `{"grace":0}`, 200)
+			w.finished()
+			w.noGroups()
 		})
 	}
 }

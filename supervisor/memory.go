@@ -58,7 +58,7 @@ func (b *brain) outOfMemory(id task.RunID) *machine.OOM {
 		return nil
 	}
 	if is[0] <= was[0] {
-		if b.starving {
+		if b.starved[id] {
 			return &machine.OOM{Limit: machine.LevelTask}
 		}
 		return nil
@@ -74,6 +74,17 @@ func (b *brain) outOfMemory(id task.RunID) *machine.OOM {
 	}
 	oom.Peak = max(0, leaf.Peak)
 	return oom
+}
+
+// blameMemory notes in a run's end what want of memory has to do with it, and
+// sees to it that others share it where they are to.
+func (b *brain) blameMemory(e *machine.Exit) {
+	oom := b.outOfMemory(e.RunID)
+	if oom == nil || oom.Kills == 0 && e.Signal != int(syscall.SIGKILL) { // it was faster than our kill
+		return
+	}
+	e.OOM = oom
+	b.starve(e.RunID)
 }
 
 // watchMemory gets ready to hear of OOM kills where all of the task are to die
@@ -97,6 +108,14 @@ func (b *brain) memoryBells() <-chan cgroup.Bell {
 	return b.memory.Bells()
 }
 
+// deafMemory notes that nothing more is heard.
+func (b *brain) deafMemory() {
+	if err := b.memory.Wait(); err != nil {
+		b.log("who runs out of memory is told by its end only: %v", err)
+	}
+	b.memory = nil
+}
+
 // hearMemory kills all of the task if one of it has become a victim. The bell
 // rings before the kernel has chosen one: the end of the victim, if it is a
 // run's main process, is heard too.
@@ -105,7 +124,7 @@ func (b *brain) hearMemory() {
 		return
 	}
 	for _, id := range b.machine.Live() {
-		if b.outOfMemory(id) != nil {
+		if !b.starved[id] && b.outOfMemory(id) != nil {
 			b.starve(id)
 			return
 		}
@@ -114,11 +133,14 @@ func (b *brain) hearMemory() {
 
 // starve kills all of a task of which a run has become a victim.
 func (b *brain) starve(id task.RunID) {
-	if b.memory == nil || b.starving {
+	if b.memory == nil || b.starved[id] {
 		return
 	}
 	b.log("%s is out of memory, and nothing of the task is to outlive that", id)
-	b.starving = true
+	b.starved = make(map[task.RunID]bool)
+	for _, live := range b.machine.Live() {
+		b.starved[live] = true
+	}
 	if err := b.tree.Task().Signal(syscall.SIGKILL); err != nil {
 		b.log("%v", err)
 	}

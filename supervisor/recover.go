@@ -188,6 +188,9 @@ func (b *brain) bury(ctx context.Context, gone []orphan) error {
 	for _, o := range gone {
 		statuses = append(statuses, o.status)
 	}
+	if err := b.release(); err != nil {
+		return err
+	}
 	if err := client.Bury(ctx, b.Dir, b.launch.ID, statuses); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ type brain struct {
 
 	facts     []machine.Record    // known, and not yet recorded
 	pending   map[task.RunID]bool // runs that these are about
-	unspawned map[task.RunID]bool // their forking is recorded, but there was no room for more
+	unspawned map[task.RunID]bool // their forking is recorded, but there was no room for more, or their group is being killed
 	stale     map[task.RunID]bool // they have a status, and the journal did not know them
 	requests  []request           // to be sent to the shim
 	flights   []flight            // sent, and not yet answered
@@ -60,6 +60,7 @@ var errShimGone = errors.New("the shim has gone")
 // done, or an error stops it; errShimGone is one.
 func (b *brain) drive(ctx context.Context, g client.Greeting) error {
 	b.helloed, b.requests, b.flights, b.clearing, b.cleared = false, nil, nil, false, false
+	b.shimPid = g.ShimPid
 	if over(b.machine.Phase()) {
 		b.settleNames()
 		return b.end(ctx)
@@ -67,7 +68,7 @@ func (b *brain) drive(ctx context.Context, g client.Greeting) error {
 	if err := b.compare(ctx, g); err != nil {
 		return err
 	}
-	if err := b.contain(ctx, g.ShimPid); err != nil {
+	if err := b.contain(ctx); err != nil {
 		return err
 	}
 	b.watchDisk()
@@ -127,9 +128,11 @@ func (b *brain) wait(ctx context.Context) error {
 	case g := <-b.emptied:
 		b.interred(g)
 	case _, ok := <-b.memoryBells():
-		if ok {
-			b.hearMemory()
+		if !ok {
+			b.deafMemory()
+			return nil
 		}
+		b.hearMemory()
 	case t := <-b.diskTold():
 		b.hearDisk(t)
 	case <-b.retry.C:
