@@ -15,8 +15,10 @@ func (w *world) happen() {
 	can := map[string]func(){
 		"time": w.time, "kill": w.kill, "person": w.person, "room": w.room,
 		"recover": w.recover, "compact": w.compact, "shim dies": w.shimDies, "reboot": w.reboot,
+		"pause": w.pause, "resize": w.resize, "misfortune": w.misfortune,
 	}
-	weights := []string{"time", "time", "time", "person", "person", "room", "recover", "compact", "shim dies", "reboot", "kill"}
+	weights := []string{"time", "time", "time", "person", "person", "room", "recover", "compact", "shim dies", "reboot", "kill",
+		"pause", "resize", "misfortune"}
 	if len(w.live) > 0 {
 		can["run"] = w.run
 		weights = append(weights, "run", "run", "run", "run", "run", "run", "run", "run")
@@ -143,6 +145,7 @@ func (w *world) exit(id task.RunID) {
 	default:
 		e.Exit = num(0)
 	}
+	e.OOM = w.oom()
 	if draw(w.t, "leaves", 0, 4) == 0 {
 		e.Left = draw(w.t, "left", 1, 3)
 	}

@@ -52,6 +52,8 @@ func tasks(t *rapid.T) task.Task {
 		MaxConcurrency:   one(t, "max_concurrency", []int{0, 0, 1, 2, 3}),
 		FinalizationWait: seconds("finalization_wait", 20),
 	}
+	def.OOM = one(t, "oom", task.OOMs)
+	def.DiskAction = one(t, "disk_action", task.DiskActions)
 	sometimes := func(name string, of int) bool { return draw(t, name, 0, of) == 0 }
 	for i := range draw(t, "processes", 1, 8) {
 		p := task.DefaultProcess()

@@ -53,6 +53,8 @@ func (r *reference) over(now int64) (Cleaning, bool) {
 		if r.budget.epoch == r.epoch {
 			c.By = r.budget.boot
 		}
+	case r.unfit:
+		c.Result = Failed
 	case most > 0 && r.failed() >= most:
 		c.Result = Failed
 	case r.complete(false):
@@ -130,7 +132,7 @@ func (r *reference) timeUp(p *refProcess, now int64) []Record {
 		case run.stop != nil && run.stop.passed(r.epoch, now):
 			records = append(records, Killing{task.RunID{Process: p.def.Name, Run: len(p.runs) - 1}, CauseTimeout})
 		case run.stop == nil && r.phase != StateCleaning && !p.held && !p.again && awaited && run.started != nil && !run.ready &&
-			p.def.ReadyTimeout > 0 && *run.started+int64(p.def.ReadyTimeout) <= now:
+			!r.paused && p.def.ReadyTimeout > 0 && *run.started+int64(p.def.ReadyTimeout)+run.stood <= now:
 			records = append(records, r.stopRecord(p, len(p.runs)-1, CauseNotReady, now))
 		}
 	}
@@ -154,7 +156,7 @@ func (r *reference) starts(final bool, now int64) []Record {
 	})
 	var records []Record
 	r.each(final, func(p *refProcess) {
-		if room <= 0 || r.full || p.over != "" || p.held || p.live() != nil || r.gated(p) || !p.floor().passed(r.epoch, now) {
+		if room <= 0 || r.full || r.paused || p.over != "" || p.held || p.live() != nil || r.gated(p) || !p.floor().passed(r.epoch, now) {
 			return
 		}
 		waits := false

@@ -24,6 +24,10 @@ type reference struct {
 	clearing bool
 	cleared  bool
 	swept    bool
+
+	paused   bool
+	pausedAt int64
+	unfit    bool // over its disk, denied, or starved while all are to die with one
 }
 
 // moment is a boot time in one of several boots.
@@ -63,6 +67,7 @@ type refRun struct {
 	left     int
 	leftStop *moment
 	leftKill bool
+	stood    int64 // for so long it was paused
 }
 
 func (p *refProcess) last() *refRun {
@@ -97,13 +102,24 @@ func (r *reference) read(at int64, rec Record) {
 	case TakenUp:
 		r.takenUp(rec)
 	case KillAsked:
+		r.goOn(at)
 		if r.kill == nil {
 			r.kill = &rec
 		}
 		if until := (moment{r.epoch, at + int64(max(0, rec.Grace))}); r.budget == (moment{}) || until.before(r.budget) {
 			r.budget = until
 		}
+	case PauseAsked:
+		r.paused, r.pausedAt = true, at
+	case UnpauseAsked:
+		r.goOn(at)
+	case OverDisk:
+		r.unfit = r.unfit || r.task.DiskAction != task.DiskWarn
+	case Denied:
+		r.unfit = true
+	case ResizeAsked, Unkillable:
 	case Cleaning:
+		r.goOn(at)
 		r.phase, r.result, r.budget = StateCleaning, rec.Result, moment{r.epoch, rec.By}
 		for _, p := range r.procs {
 			p.again = false
@@ -127,6 +143,19 @@ func (r *reference) read(at int64, rec Record) {
 		p.held, p.again = true, false
 	default:
 		r.readRun(at, rec)
+	}
+}
+
+// goOn ends a pause. While it lasted nobody was late.
+func (r *reference) goOn(at int64) {
+	if !r.paused {
+		return
+	}
+	r.paused = false
+	for _, p := range r.procs {
+		if run := p.live(); run != nil && run.started != nil {
+			run.stood += max(0, at-r.pausedAt)
+		}
 	}
 }
 
@@ -205,6 +234,7 @@ func (r *reference) ended(at int64, rec Ended) {
 	if rec.At == (Instant{}) || t > at && run.epoch == r.epoch {
 		t = at
 	}
+	r.unfit = r.unfit || r.task.OOM == task.OOMTask && rec.OOM != nil && rec.OOM.Kills > 0 && rec.State == RunFailed
 	run.end, run.ended, run.left = &rec, moment{run.epoch, t}, rec.Left
 	long := false
 	if b := p.def.Backoff; b != nil && run.started != nil && !(rec.State == RunLost && run.epoch < r.epoch) {

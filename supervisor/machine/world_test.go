@@ -29,6 +29,8 @@ type world struct {
 	proven  bool // nothing has lived since the last clear
 	runs    map[string]int
 	settled Cleaning
+	paused  bool // by a person, who has not let it go on
+	asked   map[string]task.Resources
 }
 
 // actual is a run that really lives, or is about to.
@@ -49,6 +51,7 @@ func newWorld(t *rapid.T, def task.Task) *world {
 		t: t, task: def, m: New(def), now: int64(draw(t, "boot time", 1, 100)) * 1e9, proven: true,
 		live: make(map[task.RunID]*actual), strays: make(map[task.RunID]bool), runs: make(map[string]int),
 	}
+	w.asked = make(map[string]task.Resources)
 	w.write(Created{ID: "id", Name: "t", Format: 1})
 	w.write(TakenUp{Pid: 1, Version: "v", BootID: w.bootID()})
 	return w
@@ -82,8 +85,8 @@ func (w *world) check(r Record) {
 				w.t.Fatalf("run %s is forked, and %s lives", r.RunID, id)
 			}
 		}
-		if w.m.full {
-			w.t.Fatalf("run %s is forked while the disk is full", r.RunID)
+		if w.m.full || w.paused {
+			w.t.Fatalf("run %s is forked while the disk is full (%v) or the task is paused (%v)", r.RunID, w.m.full, w.paused)
 		}
 		w.runs[r.Process]++
 		w.live[r.RunID] = &actual{}
@@ -95,7 +98,7 @@ func (w *world) check(r Record) {
 		if w.settled != (Cleaning{}) {
 			w.t.Fatalf("a second %#v", r)
 		}
-		w.settled = r
+		w.settled, w.paused = r, false
 	case Finished:
 		if len(w.live)+len(w.strays) > 0 || !w.proven {
 			w.t.Fatalf("finished, and %v %v live (cleared: %v)", w.live, w.strays, w.proven)
@@ -180,6 +183,9 @@ func (w *world) rests() {
 	}
 	if d := w.m.Decide(Instant{Boot: 1 << 62}); len(d) > 0 {
 		w.t.Fatalf("there is no deadline, and yet some day %v", d)
+	}
+	if w.paused {
+		return
 	}
 	held := slices.ContainsFunc(w.m.procs, func(p process) bool { return p.heldBy != "" })
 	if len(w.live)+len(w.strays) == 0 && !w.m.Clearing && !held && !w.m.full {
