@@ -118,6 +118,9 @@ func (m *Machine) askSandbox(r Record) (Decision, error) {
 
 // askResize refuses what cannot be had together with the limits of now.
 func (m *Machine) askResize(r ResizeAsked) (Decision, error) {
+	if r.Process != "" && r.Limits.Disk != 0 {
+		return Decision{}, errors.New("disk is a limit of the task's, not of a process")
+	}
 	if problems := m.now().CheckLimits(r.Process, r.Limits); len(problems) > 0 {
 		return Decision{}, m.beyond(problems)
 	}
