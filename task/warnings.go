@@ -24,6 +24,9 @@ func (t *Task) Warnings() Problems {
 		if p.Final && p.Daemon {
 			warn(at.With("daemon"), "process "+Quote(p.Name)+" is final and a daemon: it runs until finalization_wait is spent, every time")
 		}
+		if p.Leave && t.Isolation.Walled() {
+			warn(at.With("leave"), "leave has no effect in a task with isolation: what a run leaves behind its walls ends with it")
+		}
 		if p.Logger.Mode != LogRotate && p.Logger.Rotate != DefaultLogger().Rotate {
 			warn(at.With("logger", "rotate"), "rotate has no effect unless the logger's mode is rotate")
 		}
