@@ -211,6 +211,9 @@ func (b *brain) end(ctx context.Context) error {
 	}
 	b.clearWalls()
 	b.vacate(ctx)
+	if err := sandbox.ReleaseDisk(ctx, b.Dir); err != nil {
+		b.log("%v", err)
+	}
 	return b.tell("end", b.shim.End)
 }
 

@@ -18,23 +18,15 @@ func (b *brain) attempt(ctx context.Context, wish machine.Record) (undo func(), 
 	undo = func() {}
 	switch r := wish.(type) {
 	case machine.ResizeAsked:
-		if (r.Limits == task.Resources{Disk: r.Limits.Disk}) { // which we count ourselves
-			return undo, nil
+		disk, err := b.resizeDisk(r.Limits.Disk)
+		if (err != nil || r.Limits == task.Resources{Disk: r.Limits.Disk}) {
+			return disk, err
 		}
-		if b.tree == nil {
-			return undo, errNoGroups
-		}
-		before, asked := b.machine.Limits(r.Process), b.machine.Asked(r.Process)
-		err := b.limit(r.Process, before.With(r.Limits), asked.With(r.Limits))
-		back := func() {
-			if err := b.limit(r.Process, before, asked); err != nil {
-				b.log("the limits before a change that failed: %v", err)
-			}
-		}
+		groups, err := b.resizeGroups(r)
 		if err != nil {
-			back()
+			disk()
 		}
-		return back, err
+		return func() { groups(); disk() }, err
 	case machine.PauseAsked:
 		if b.tree == nil {
 			return undo, errNoGroups
@@ -47,6 +39,24 @@ func (b *brain) attempt(ctx context.Context, wish machine.Record) (undo func(), 
 		b.frozen = true
 	}
 	return undo, nil
+}
+
+// resizeGroups leaves the limits as they were if it fails.
+func (b *brain) resizeGroups(r machine.ResizeAsked) (undo func(), err error) {
+	if b.tree == nil {
+		return func() {}, errNoGroups
+	}
+	before, asked := b.machine.Limits(r.Process), b.machine.Asked(r.Process)
+	undo = func() {
+		if err := b.limit(r.Process, before, asked); err != nil {
+			b.log("the limits before a change that failed: %v", err)
+		}
+	}
+	err = b.limit(r.Process, before.With(r.Limits), asked.With(r.Limits))
+	if err != nil {
+		undo()
+	}
+	return undo, err
 }
 
 var errNoGroups = errors.New("the task runs without control groups (dewar inspect says why)")

@@ -1,8 +1,8 @@
 package supervisor
 
 import (
-	"encoding/json"
-	"os"
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
@@ -13,24 +13,61 @@ import (
 
 // ledger is what is known of the disk that a task uses.
 type ledger struct {
-	watch   *disk.Watch // nil: no limit, or the kernel keeps it
+	opened  bool
 	allowed task.Size
-	over    bool // its having passed the limit is recorded
+	quota   *disk.Quota // nil: the kernel does not keep the limit
+	bypass  bool        // nor does it with a quota, for one of the task's users
+	watch   *disk.Watch // nil: no limit, or the kernel keeps it
+	over    bool        // its having passed the limit is recorded
 	shown   disk.Usage
 	written time.Time
 }
 
-// watchDisk watches what the sandbox holds, if that has a limit. It is called
-// again when the limit may have changed.
+// openDisk begins to keep what the sandbox holds below its limit, if it has
+// one: by a quota where that can be had before anything lives, and by a watch
+// otherwise. A quota that can be had and is refused fails the task, unless it
+// runs already.
+func (b *brain) openDisk(ctx context.Context) error {
+	if b.ledger.opened {
+		return nil
+	}
+	b.ledger.opened = true
+	if err := b.openQuota(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b.ledger.quota = nil
+		err = fmt.Errorf("limit the disk of the task: %w", err)
+		if b.lives() {
+			b.log("the limit is watched only: %v", err)
+		} else {
+			b.facts = append(b.facts, machine.Denied{Reason: err.Error()})
+		}
+	}
+	b.watchDisk()
+	return nil
+}
+
+// lives says that something of the task may live.
+func (b *brain) lives() bool {
+	return !b.rebooted && (b.alive > 0 || len(b.machine.Live())+len(b.machine.Strays()) > 0)
+}
+
+// watchDisk follows the limit: it is called when that may have changed, after
+// resizeDisk. What the kernel keeps is not watched.
 func (b *brain) watchDisk() {
 	allowed := b.machine.Limits("").Disk
 	if allowed == b.ledger.allowed {
 		return
 	}
 	b.closeDisk()
-	b.ledger = ledger{allowed: allowed}
-	if allowed > 0 {
-		b.ledger.watch = disk.NewWatch(b.until, b.Dir.Sandbox(), int64(allowed))
+	l := &b.ledger
+	l.allowed, l.watch, l.over, l.written = allowed, nil, false, time.Time{}
+	if l.quota != nil {
+		b.showQuota()
+	}
+	if allowed > 0 && (l.quota == nil || l.bypass) {
+		l.watch = disk.NewWatch(b.until, b.Dir.Sandbox(), int64(allowed))
 	}
 }
 
@@ -60,10 +97,7 @@ func (b *brain) hearDisk(t disk.Told) {
 	}
 	b.ledger.over = t.Over
 	if b.ledger.stale(t.Usage) {
-		b.ledger.shown, b.ledger.written = t.Usage, time.Now()
-		if err := b.writeDisk(t.Usage); err != nil {
-			b.log("show what the sandbox holds: %v", err)
-		}
+		b.showDisk(t.Usage)
 	}
 }
 
@@ -73,14 +107,14 @@ func (l *ledger) stale(u disk.Usage) bool {
 	return time.Since(l.written) > time.Minute || 100*max(off, -off) > l.shown.Bytes
 }
 
-func (b *brain) writeDisk(u disk.Usage) error {
-	content, err := json.Marshal(sandbox.DiskUsage{Usage: u, Allowed: int64(b.ledger.allowed)})
-	if err != nil {
-		return err
+func (b *brain) showDisk(u disk.Usage) {
+	l := &b.ledger
+	l.shown, l.written = u, time.Now()
+	said := sandbox.DiskUsage{Usage: u, Allowed: int64(l.allowed), Quota: l.quota}
+	if l.quota != nil {
+		said.Boot = b.boot
 	}
-	next := b.Dir.DiskUsage() + ".new"
-	if err := os.WriteFile(next, append(content, '\n'), 0o640); err != nil {
-		return err
+	if err := said.Write(b.Dir); err != nil {
+		b.log("%v", err)
 	}
-	return os.Rename(next, b.Dir.DiskUsage())
 }

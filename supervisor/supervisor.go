@@ -71,7 +71,9 @@ func (b *brain) drive(ctx context.Context, g client.Greeting) error {
 	if err := b.contain(ctx); err != nil {
 		return err
 	}
-	b.watchDisk()
+	if err := b.openDisk(ctx); err != nil {
+		return err
+	}
 	b.resume, b.shutdown = true, true
 	for {
 		if err := b.settle(ctx); err != nil {

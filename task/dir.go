@@ -19,7 +19,7 @@ import (
 //	brain.log              what the brains wrote to stderr
 //	console                what the shim wrote to stdout: the logs of processes with destination console
 //	groups                 where the kernel groups of the task are, or why there are none
-//	disk                   what the sandbox held when it was last counted
+//	disk                   what the sandbox held when it was last counted, or the project by which the kernel counts it
 //	members, members.lock  whose namespaces the task's runs share; dewar-container's
 //	rootfs                 the task's own root file system, if it was a tar; dewar-container's
 //	rootfs.part, rootfs.lock
