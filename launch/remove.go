@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/sandbox/container"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
@@ -16,9 +18,10 @@ import (
 
 // Remove removes the directory of task id under root, and what its walls have
 // outside of it. It takes both locks first, and then asks still whether the task
-// may go: an error of still is returned, and nothing is removed. If a shim or a
-// brain lives, the error is a *shim.HeldError. No link is followed, whoever put
-// it there.
+// may go: an error of still is returned, and nothing is removed. Nor is it if the
+// task has a quota of the disk that cannot be let go of. If a shim or a brain
+// lives, the error is a *shim.HeldError. No link is followed, whoever put it
+// there.
 func Remove(root, id string, still func(task.Dir) error) error {
 	dir := task.Dir(filepath.Join(root, id))
 	release, err := lockBoth(dir)
@@ -26,6 +29,9 @@ func Remove(root, id string, still func(task.Dir) error) error {
 		return fmt.Errorf("remove task %s: %w", id, err)
 	}
 	err = still(dir)
+	if err == nil {
+		err = sandbox.ReleaseDisk(context.Background(), dir)
+	}
 	if err == nil {
 		err = container.Clear(string(dir))
 	}

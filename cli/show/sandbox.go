@@ -143,7 +143,21 @@ func (s Status) sandbox(now machine.Instant) Table {
 		rows = append(rows, []string{"not applied", u})
 	}
 	if d := s.Disk; d != nil {
-		rows = append(rows, []string{"disk", fmt.Sprintf("%s of %s, counted %s ago", Size(d.Bytes), Size(d.Allowed), Span(time.Unix(0, now.Wall).Sub(d.Finished)))})
+		rows = append(rows, []string{"disk", diskSaid(d, now)})
 	}
 	return rows
+}
+
+// diskSaid says what the sandbox holds, as of when, and who counts.
+func diskSaid(d *sandbox.DiskUsage, now machine.Instant) string {
+	said := fmt.Sprintf("%s of %s, ", Size(d.Bytes), Size(d.Allowed))
+	age := time.Unix(0, now.Wall).Sub(d.Finished)
+	if d.Quota == nil {
+		return said + "counted " + Span(age) + " ago"
+	}
+	said += fmt.Sprintf("by the kernel's count (project quota %d on %s)", d.Quota.ID, d.Quota.Mount)
+	if age >= time.Second { // it does not tell us; the brain has asked
+		said += ", " + Span(age) + " ago"
+	}
+	return said
 }

@@ -88,6 +88,18 @@ processes  1: 1 running; 1 runs so far
 	}
 }
 
+func TestDiskSaid(t *testing.T) {
+	d := sandbox.DiskUsage{Usage: disk.Usage{Bytes: 5 << 20, Finished: time.Unix(95, 0)}, Allowed: 1 << 30, Quota: &disk.Quota{ID: 7, Mount: "/m"}}
+	for now, want := range map[int64]string{
+		95:  "5.0 MB of 1.0 GB, by the kernel's count (project quota 7 on /m)",
+		100: "5.0 MB of 1.0 GB, by the kernel's count (project quota 7 on /m), 5s ago",
+	} {
+		if got := diskSaid(&d, seconds(now)); got != want {
+			t.Errorf("%s; want %s", got, want)
+		}
+	}
+}
+
 func TestSurroundings(t *testing.T) {
 	want := []string{"a default limit is not applied: swap: no such file", "limits were changed while it ran, of the task: ram=1MB", "limits were changed while it ran, of process web: cpu=2"}
 	if diff := cmp.Diff(want, Surroundings(shut())); diff != "" {
