@@ -82,14 +82,19 @@ func doesNotStay(dir task.Dir) error {
 	return err
 }
 
-// awaitKeepers waits until nobody keeps a finished task any more.
-func awaitKeepers(ctx context.Context, dir task.Dir) error {
+// awaitKeepers waits until nobody keeps a finished task any more, and removes
+// then what the keepers had to leave of its kernel groups.
+func (a *app) awaitKeepers(ctx context.Context, dir task.Dir) error {
 	ctx, cancel := context.WithTimeout(ctx, parting)
 	defer cancel()
 	for {
 		k, err := launch.WhoKeeps(dir)
-		if err != nil || k.Shim == 0 && k.Brain == 0 {
+		if err != nil {
 			return err
+		}
+		if k.Shim == 0 && k.Brain == 0 {
+			a.vacate(ctx, dir)
+			return nil
 		}
 		pid := k.Brain
 		if pid == 0 {
@@ -102,5 +107,13 @@ func awaitKeepers(ctx context.Context, dir task.Dir) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// vacate removes what is left of a finished task's kernel groups. Where that is
+// not to be had, as when we stand in one ourselves, gc tries again.
+func (a *app) vacate(ctx context.Context, dir task.Dir) {
+	if err := launch.Vacate(ctx, dir); err != nil {
+		a.detail("%v", err)
 	}
 }

@@ -70,7 +70,7 @@ func (f *follower) watch(ctx context.Context, each func(observer.Change) error, 
 		return each(c)
 	}, append(beside, con.follow(said))...)
 	if err == nil {
-		err = awaitKeepers(ctx, f.dir)
+		err = f.app.awaitKeepers(ctx, f.dir)
 	}
 	if err == nil {
 		err = con.copy(said) // its last words

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -38,11 +39,11 @@ large together; the newest stay. What a dewar that was killed has left half made
 goes too. A task that has not ended, that somebody keeps, or that cannot be
 understood stays.`,
 		Args: between(0, 0, "no arguments"),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			if f.count < 0 {
 				return misuse(fmt.Errorf("--count %d is less than nothing", f.count))
 			}
-			return a.gc(f)
+			return a.gc(c.Context(), f)
 		},
 	}
 	c.Flags().Var(&f.age, "age", "those go that ended longer ago, as 36h or 14d; 0: at any age they stay")
@@ -53,12 +54,12 @@ understood stays.`,
 	return c
 }
 
-func (a *app) gc(f *gcFlags) error {
+func (a *app) gc(ctx context.Context, f *gcFlags) error {
 	root, err := a.tasksRoot()
 	if err != nil {
 		return err
 	}
-	finished, err := a.finished()
+	finished, err := a.finished(ctx, f.dry)
 	if err != nil {
 		return err
 	}
@@ -81,8 +82,9 @@ func (a *app) gc(f *gcFlags) error {
 	return errors.Join(append(errs, a.gcHalfMade(root, f, now))...)
 }
 
-// finished are the tasks that may go.
-func (a *app) finished() ([]launch.Old, error) {
+// finished are the tasks that may go. What is left of their kernel groups goes in
+// any case, but with dry.
+func (a *app) finished(ctx context.Context, dry bool) ([]launch.Old, error) {
 	views, err := a.list()
 	if err != nil {
 		return nil, err
@@ -91,6 +93,9 @@ func (a *app) finished() ([]launch.Old, error) {
 	for _, v := range views {
 		if !v.Over() || v.Shim != 0 || v.Brain != 0 {
 			continue
+		}
+		if !dry {
+			a.vacate(ctx, v.Dir)
 		}
 		size, err := launch.DiskSize(v.Dir)
 		if err != nil {

@@ -90,7 +90,7 @@ func (a *app) awaitEnd(ctx context.Context, dir task.Dir, lost func() error) (*o
 	if err != nil {
 		return nil, err
 	}
-	return last, awaitKeepers(ctx, dir)
+	return last, a.awaitKeepers(ctx, dir)
 }
 
 // orphaned says that nobody keeps a task that is waited for.
