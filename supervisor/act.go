@@ -166,6 +166,11 @@ func (b *brain) answered(r request, err error) error {
 	case err == nil && r.kind == "kill": // and on record, so that its end is known as ours
 		b.interRun(r.run)
 		return nil
+	case err == nil && r.kind == "clear":
+		if !b.isEmpty("") {
+			b.inter("")
+		}
+		return nil
 	case err == nil:
 		return nil
 	case !errors.As(err, &refused):

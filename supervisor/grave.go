@@ -87,8 +87,9 @@ func (b *brain) interred(g grave) {
 		delete(b.graves, g.process)
 		b.level(g.process)
 		if g.process == "" {
-			b.cleared = b.clearing
-			b.relist = true
+			if b.proof {
+				b.proof, b.cleared, b.relist = false, b.clearing, true
+			}
 			return
 		}
 		b.noteEmpty(g.process)

@@ -29,6 +29,7 @@ type groups struct {
 
 	graves  map[string]bool // groups that are being killed: a process' name, "" the task's
 	emptied chan grave
+	proof   bool // the shim says that nothing lives, and the task's group does not yet
 	digging sync.WaitGroup
 	until   context.Context // ends with the brain
 	leave   context.CancelFunc

@@ -35,6 +35,7 @@ func (b *brain) noteCleared() {
 		return
 	}
 	if !b.isEmpty("") {
+		b.proof = true
 		b.inter("")
 		return
 	}

@@ -21,7 +21,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the Makefile has no target for %q", command)
 		}
 	}
-	if !strings.Contains(makefile, "\nreadme:\n\t$(MAKE) --no-print-directory run </dev/null\n\t$(MAKE) --no-print-directory test </dev/null\n") {
+	if !strings.Contains(makefile, "\nreadme:\n\t$(OWN) $(MAKE) --no-print-directory run </dev/null\n\t$(MAKE) --no-print-directory test </dev/null\n") {
 		t.Error("make check does not run the README's two commands")
 	}
 }
