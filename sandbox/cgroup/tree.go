@@ -65,7 +65,8 @@ func (t *Tree) Make(pids ...int) error {
 	return t.handDown()
 }
 
-// StepAside moves processes into ctl/, in all hierarchies.
+// StepAside moves processes into ctl/, in all hierarchies. One that has ended
+// meanwhile is in nobody's way.
 func (t *Tree) StepAside(pids ...int) error {
 	if len(pids) == 0 {
 		return nil
@@ -76,7 +77,7 @@ func (t *Tree) StepAside(pids ...int) error {
 	var all []error
 	for _, dir := range t.Ctl().made() {
 		for _, pid := range pids {
-			all = append(all, writeFile(dir+"/cgroup.procs", strconv.Itoa(pid)))
+			all = append(all, unlessGone(writeFile(dir+"/cgroup.procs", strconv.Itoa(pid))))
 		}
 	}
 	if err := errors.Join(all...); err != nil {

@@ -240,4 +240,8 @@ func TestStepAsideAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.dies(t)
+	// Such as the shell that started us, and ends just now.
+	if err := tr.StepAside(s.Process.Pid); err != nil {
+		t.Errorf("one that has ended: %v", err)
+	}
 }
