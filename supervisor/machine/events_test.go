@@ -81,6 +81,9 @@ func (w *world) person() {
 	if err != nil {
 		return
 	}
+	if _, signal := r.(SignalAsked); w.paused && !signal {
+		w.t.Fatalf("%#v is granted while the task is paused", r)
+	}
 	w.write(d.Record)
 	if rapid.Bool().Draw(w.t, "crash before the act") {
 		w.recover()

@@ -107,6 +107,9 @@ func (m *Machine) askSandbox(r Record) (Decision, error) {
 		return m.askResize(resize)
 	}
 	if _, pause := r.(PauseAsked); pause {
+		if m.Kill != nil {
+			return Decision{}, errors.New("the task is being killed")
+		}
 		for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
 			if p := &m.procs[i]; p.beingStopped() {
 				return Decision{}, fmt.Errorf("process %s is just being stopped; pause the task when it has", task.Quote(p.def.Name))
@@ -170,7 +173,7 @@ func (m *Machine) unpause() {
 	if m.Pause == nil {
 		return
 	}
-	stood := max(0, m.at.Boot-m.Pause.At.Boot)
+	stood := m.at.Boot - m.Pause.At.Boot // negative after a reboot, which nobody has survived
 	m.Pause = nil
 	for i := range m.procs {
 		if run := m.procs[i].live(); run != nil && run.Started != (Instant{}) {

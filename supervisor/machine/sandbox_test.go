@@ -17,8 +17,12 @@ func (w *world) pause() {
 	}
 	d, err := w.m.Ask(r)
 	_, ends := r.(UnpauseAsked)
-	if may := w.mayPause(); err == nil && ends != w.paused || err != nil && ends == w.paused && (ends || may) {
-		w.t.Fatalf("%T while paused is %v and it may be is %v: %v\n%s", r, w.paused, may, err, w.story())
+	may := w.paused
+	if !ends {
+		may = !w.paused && w.mayPause()
+	}
+	if (err == nil) != may {
+		w.t.Fatalf("%T: it may be is %v, and the answer %v\n%s", r, may, err, w.story())
 	}
 	if err != nil {
 		return
@@ -33,7 +37,7 @@ func (w *world) pause() {
 // mayPause says that the task is active and nobody is being stopped.
 func (w *world) mayPause() bool {
 	r := refer(w.task, w.entries, w.m.full)
-	if r.phase != Active {
+	if r.phase != Active || r.kill != nil {
 		return false
 	}
 	for _, p := range r.procs {
