@@ -2,6 +2,7 @@ package machine
 
 import (
 	"reflect"
+	"slices"
 
 	"pgregory.net/rapid"
 
@@ -76,11 +77,34 @@ func (w *world) resize() {
 	if err != nil {
 		return
 	}
+	before, encoded := w.snapshot()
 	w.write(d.Record)
+	if again := w.encode(before); !slices.Equal(again, encoded) {
+		w.t.Fatalf("a resize changes an earlier snapshot: %s, it was %s", again, encoded)
+	}
 	w.asked[name] = own
 	if got := w.m.Asked(name); !reflect.DeepEqual(got, own) {
 		w.t.Fatalf("%q has %+v, asked for were %+v", name, got, own)
 	}
+	if got := w.m.Limits(name); got.RAM != own.RAM || got.Pids != own.Pids {
+		w.t.Fatalf("%q is limited to %+v, asked for were %+v", name, got, own)
+	}
+}
+
+func (w *world) snapshot() ([]Record, []string) {
+	records, err := w.m.Snapshot()
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	return records, w.encode(records)
+}
+
+func (w *world) encode(records []Record) []string {
+	var encoded []string
+	for _, r := range records {
+		encoded = append(encoded, string(Encode(1, Instant{Boot: 1}, r)))
+	}
+	return encoded
 }
 
 // wider says that a process has more than its task.
