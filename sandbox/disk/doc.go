@@ -52,6 +52,6 @@
 // dead FUSE server stops nobody), and whatever it could not look at it counts.
 //
 // Deliberately absent: what happens to a task over its limit, and how a Quota is
-// recorded. Its ID has to be in the journal before Limit, or a crash leaves a
+// recorded. Its ID has to be on record before Limit, or a crash leaves a
 // limit behind of which nobody knows.
 package disk
