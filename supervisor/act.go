@@ -73,7 +73,9 @@ func (b *brain) prepare(id task.RunID) {
 	b.prune(id)
 	spec, err := b.spec(id)
 	if err == nil {
-		err = b.enter(&spec, id.Process)
+		if e := b.enter(&spec, id.Process); e != nil {
+			err = errors.New(e.Error()) // for a group "no space" is not about the disk
+		}
 	}
 	if err == nil {
 		err = b.write(id, spec)

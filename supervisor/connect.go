@@ -87,10 +87,10 @@ func (b *brain) newShim(ctx context.Context) error {
 	if err := b.release(); err != nil {
 		return err
 	}
-	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
+	if err := b.interAll(ctx); err != nil { // first: it names who does not die
 		return err
 	}
-	if err := b.interAll(ctx); err != nil {
+	if err := client.Bury(ctx, b.Dir, b.taskID(), b.unburied()); err != nil {
 		return err
 	}
 	const most = 5

@@ -71,5 +71,8 @@ func noRoom(err error) bool {
 
 // saysNoRoom is noRoom for an error that comes as a sentence of the shim.
 func saysNoRoom(sentence string) bool {
+	if strings.HasPrefix(sentence, "join the group ") || strings.HasPrefix(sentence, "open the group ") {
+		return false // an empty cpuset, say, which nothing will fill
+	}
 	return strings.HasSuffix(sentence, syscall.ENOSPC.Error()) || strings.HasSuffix(sentence, syscall.EDQUOT.Error())
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/supervisor/journal"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
 )
@@ -106,13 +107,17 @@ func (b *brain) interred(g grave) {
 
 // nameUndead notes who does not die, unless that is known.
 func (b *brain) nameUndead(alive *cgroup.Alive) {
+	if undead := undeadOf(alive); !b.machine.Knows(undead) {
+		b.facts = append(b.facts, machine.Unkillable{Processes: undead})
+	}
+}
+
+func undeadOf(alive *cgroup.Alive) []machine.Undead {
 	var undead []machine.Undead
 	for _, p := range alive.Procs {
 		undead = append(undead, machine.Undead{Pid: p.Pid, Command: p.Command, State: p.State, Channel: p.Wchan})
 	}
-	if !b.machine.Knows(undead) {
-		b.facts = append(b.facts, machine.Unkillable{Processes: undead})
-	}
+	return undead
 }
 
 // noteEmpty notes that what ended runs of a process had left is gone, if the
@@ -228,9 +233,27 @@ func (b *brain) interNow(ctx context.Context, g cgroup.Group) error {
 		inTime, cancel := context.WithTimeout(ctx, patienceWithDead)
 		err := g.Kill(inTime)
 		cancel()
-		if err == nil || !errors.As(err, new(*cgroup.Alive)) || ctx.Err() != nil {
+		var alive *cgroup.Alive
+		if err == nil || !errors.As(err, &alive) || ctx.Err() != nil {
 			return err
 		}
 		b.log("%v", err)
+		if err := b.recordUndead(alive); err != nil {
+			return err
+		}
 	}
+}
+
+// recordUndead records at once who does not die, for the loop does not turn
+// meanwhile. Without a journal, or room in it, the log has to do.
+func (b *brain) recordUndead(alive *cgroup.Alive) error {
+	undead := undeadOf(alive)
+	if b.journal == nil || b.machine.Phase() == "" || over(b.machine.Phase()) || b.machine.Knows(undead) {
+		return nil
+	}
+	err := b.record(journal.Reserve, machine.Unkillable{Processes: undead})
+	if errors.Is(err, journal.ErrFull) {
+		return nil
+	}
+	return err
 }
