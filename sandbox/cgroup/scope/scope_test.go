@@ -67,7 +67,7 @@ func entered(name string) error {
 	return nil
 }
 
-func TestEnter(t *testing.T) {
+func TestSystemdEnter(t *testing.T) {
 	if _, err := os.Lstat("/run/systemd/system"); err != nil {
 		t.Skip(needs.Prefix + "systemd")
 	}
