@@ -182,6 +182,11 @@ func (b *brain) level(process string) {
 	} else if b.clearing {
 		return // it is over
 	}
+	if b.memory != nil && process != "" {
+		if err := b.memory.Forget(group); err != nil {
+			b.log("%v", err)
+		}
+	}
 	inTime, cancel := context.WithTimeout(b.until, vacateWithin)
 	defer cancel()
 	err := group.Remove(inTime)

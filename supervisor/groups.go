@@ -68,7 +68,7 @@ func (b *brain) contain(ctx context.Context) error {
 		return nil
 	}
 	if err := b.watchMemory(); err != nil {
-		return err
+		b.log("that all die with a victim of memory is not seen to: %v", err)
 	}
 	for _, id := range b.machine.Live() {
 		if err := b.limitProcess(id.Process); err != nil {
@@ -250,7 +250,7 @@ func (b *brain) limitProcess(name string) error {
 		}
 	}
 	b.fresh[name] = fresh
-	if b.memory != nil {
+	if b.memory != nil && b.countOOM(name) != nil {
 		if err := b.memory.OOM(leaf); err != nil {
 			return err
 		}

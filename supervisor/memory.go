@@ -88,11 +88,12 @@ func (b *brain) blameMemory(e *machine.Exit) {
 }
 
 // watchMemory gets ready to hear of OOM kills where all of the task are to die
-// with a victim and the kernel does not see to that itself (v1). Each process'
-// leaf is watched: the eventfd of a group does not ring for those below it.
+// with a victim. The kernel sees to that only on v2, and there only where it is
+// the task's limit that was hit. Each process' leaf is watched: the bell of a
+// group does not ring for those below it (v1).
 func (b *brain) watchMemory() error {
 	t := &b.launch.Task
-	if b.memory != nil || t.OOM != task.OOMGroup && t.OOM != task.OOMTask || b.tree.Place().V1["memory"] == "" {
+	if b.memory != nil || t.OOM != task.OOMGroup && t.OOM != task.OOMTask {
 		return nil
 	}
 	w, err := cgroup.Watch(b.until)
