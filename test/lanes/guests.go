@@ -58,6 +58,10 @@ const (
 	runner   = "lanes"
 )
 
+// guestWithin is how long a guest may take for all that it runs: three times
+// what the slowest takes on a busy machine.
+const guestWithin = "8m"
+
 // guestLanes are the lanes of the guests that are wanted, with what they run
 // compiled. They are left out, with the reason, where guests cannot be booted;
 // under DEWAR_TEST_STRICT=1 that is an error.
@@ -68,7 +72,7 @@ func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err 
 		if !o.wants(g.lane) {
 			continue
 		}
-		argv := append([]string{vm, "-timeout", o.timeout}, g.vm...)
+		argv := append([]string{vm, "-timeout", guestWithin}, g.vm...)
 		lanes = append(lanes, &lane{
 			name: g.lane, who: "vm " + strings.Join(g.vm, " "), tree: tree,
 			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane},
