@@ -15,6 +15,10 @@
 // there is opened, made or removed but through an os.Root, and nothing there
 // ever changes its owner or mode once the sandbox belongs to the user.
 //
-// Deliberately absent: control groups, walls, disk limits (they come as packages
-// beneath this one), and the log files themselves, which the shim opens.
+// Where a task's control groups are, and what its disk holds, are two files
+// beside the sandbox (groups, disk) that this package reads and writes; what they
+// speak of is made by the packages beneath: cgroup, disk, container.
+//
+// Deliberately absent: when any of it is made, limited or killed, which is the
+// supervisor's to decide, and the log files themselves, which the shim opens.
 package sandbox

@@ -47,9 +47,15 @@
 // Whoever may write task.json or the journal has anything run as the brain's
 // user. A task directory of another user is refused, and so is either file.
 //
+// Each process' runs are born in a kernel group of their own. What the shim says
+// is over is over only when that group is empty too: what is left in it is killed
+// (grave.go), waited for, and named if it does not die. Limits and pauses are
+// tried before they are recorded, for only trying tells whether they can be had;
+// the next brain puts back what the journal says.
+//
 // One goroutine owns everything; there is no lock. The door (control.sock), the
-// alarm and the shim's connection have goroutines of their own, which Run
-// waits for.
+// alarm, the shim's connection, each kill of a group and the watches of memory
+// and disk have goroutines of their own, which Run waits for.
 //
 // Deliberately absent: the rules (supervisor/machine), the files' formats
 // (supervisor/journal, supervisor/shim), the word Mesos, and any recovery from
