@@ -47,6 +47,11 @@
 //   - Of a run whose Forking is recorded but which was told to stop before it
 //     was spawned, Outstanding gives no Spawn. If the shim does not know it and
 //     it has no status, the loop judges it as Exit{Unspawned: true}.
+//   - The freezer is what Paused says, after every record. A ResizeAsked or a
+//     PauseAsked is tried before it is recorded; after a recovery Limits and
+//     Paused say what is to hold.
+//   - An Ended says in OOM whose limit of memory was hit. Unkillable names who
+//     was killed and lives; it is said anew after each TakenUp.
 //
 // # Edges
 //
@@ -99,6 +104,10 @@
 //     once: everything is killed and finalizers are skipped.
 //   - max_concurrency counts runs alone: what an ended run has left behind takes
 //     no place, and none is kept for a process whose leftovers are being killed.
+//   - While the task is paused nothing is started and nobody is late to be
+//     ready; a kill, or whatever else ends the ordinary plan, unpauses it.
+//   - Denied, OverDisk (unless the task is only to be warned) and, with
+//     oom: task, a victim of memory end the ordinary plan as FAILED.
 //   - Restart, stop and start are for ordinary processes while the task is
 //     ACTIVE; a signal may be sent to whatever run lives.
 //
