@@ -85,9 +85,17 @@ func (w *world) removeGroups() {
 	}
 }
 
-// noGroups says which directories of the task's groups are there.
+// noGroups says which directories of the task's groups are there, once the shims
+// have ended: on v2 they stand in one.
 func (w *world) noGroups() {
 	w.Helper()
+	for _, reaped := range w.reaped {
+		select {
+		case <-reaped:
+		case <-time.After(patience):
+			w.Fatal("a shim of the task does not end")
+		}
+	}
 	place := w.tree().Place()
 	if place.Mode == cgroup.V2 { // where ctl/ may outlive those who stood in it: see launch.Vacate
 		w.removeGroups()
