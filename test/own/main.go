@@ -1,42 +1,57 @@
 // Command own runs a command in control groups of its own, and removes them
 // after it:
 //
-//	go run ./test/own -- go test ./...
+//	go run ./test/own [-view v1|v2] -- go test ./...
 //
 // What tests make is made beneath the group that they run in. Where that is the
 // group of a service of the machine's (v1, which lets processes of many groups
 // live side by side), it is to be left alone: so the command gets a new group at
 // the top of each hierarchy that has controllers. On v2, where a group of its own
 // would keep nobody's hands off, and without root, the command is just executed.
+//
+// With -view, on a hybrid machine, the command sees one kind of control groups
+// only, and so at the speed of the machine what is otherwise seen in guests: it
+// runs in a mount namespace of its own, from which the other kind is unmounted. What
+// is left of v2 on such a machine has no controllers, and so no limits.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 )
 
-// inside is the word after which this program is the child that steps inside.
-const inside = "inside"
+// inside is the word after which this program is the child that steps inside,
+// having been told what to hide in this variable.
+const (
+	inside  = "inside"
+	hideEnv = "DEWAR_OWN_HIDES"
+)
+
+// hides are the types of file systems that each view is without.
+var hides = map[string]string{"": "", "v1": "cgroup2", "v2": "cgroup"}
 
 func main() {
-	args := os.Args[1:]
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
-	}
-	if len(args) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: own -- COMMAND…")
+	view := flag.String("view", "", "show the command only these control groups: v1 or v2")
+	flag.Usage = func() { fmt.Fprintln(os.Stderr, "usage: own [-view v1|v2] -- COMMAND…") }
+	flag.Parse()
+	if hidden, known := hides[*view]; flag.NArg() == 0 || !known {
+		flag.Usage()
 		os.Exit(2)
+	} else if hidden != "" {
+		os.Setenv(hideEnv, hidden)
 	}
-	code, err := run(args)
+	code, err := run(flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "own:", err)
 		os.Exit(1)
@@ -53,6 +68,9 @@ func run(args []string) (code int, err error) {
 		return 0, err
 	}
 	if len(dirs) == 0 {
+		if os.Getenv(hideEnv) != "" {
+			return 0, errors.New("there is no choice of views here: that takes root and a hybrid machine")
+		}
 		return 0, execute(args)
 	}
 	defer func() { err = errors.Join(err, remove(dirs)) }()
@@ -64,6 +82,9 @@ func run(args []string) (code int, err error) {
 	cmd := exec.Command("/proc/self/exe", append([]string{inside}, args...)...)
 	cmd.Env = append(os.Environ(), "DEWAR_OWN_GROUPS="+list(dirs))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if os.Getenv(hideEnv) != "" {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} // with private mounts
+	}
 	signal.Ignore(syscall.SIGINT) // the child's, who ends of it
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -125,7 +146,31 @@ func stepInside(dirs, args []string) error {
 			return err
 		}
 	}
+	if hidden := os.Getenv(hideEnv); hidden != "" {
+		os.Unsetenv(hideEnv)
+		if err := hide(hidden); err != nil {
+			return err
+		}
+	}
 	return execute(args)
+}
+
+// hide unmounts, here in our own namespace, what is of a type.
+func hide(fstype string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		where, what, _ := strings.Cut(line, " - ")
+		if strings.HasPrefix(what, fstype+" ") {
+			at := strings.Fields(where)[4]
+			if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
+				return fmt.Errorf("unmount %s: %w", at, err)
+			}
+		}
+	}
+	return nil
 }
 
 func execute(args []string) error {
