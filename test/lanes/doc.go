@@ -29,6 +29,12 @@
 // (test/programs takes them from DEWAR_BIN), and a work tree that lies
 // behind a closed directory is copied.
 //
-// Deliberately absent: retries, and guests for an ordinary user (test/vm takes
-// root).
+// Where tests of one or two packages fail, those packages (in a guest: all of
+// them) are run once more, and what passes then is called flaky at the end. The
+// tests are of real processes on a machine that others use too; what fails
+// once in a hundred times is found by make soak, which repeats and never runs
+// anything once more. More failures than that, a package that does not build and
+// programs that are left running fail at once.
+//
+// Deliberately absent: guests for an ordinary user (test/vm takes root).
 package main

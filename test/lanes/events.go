@@ -31,6 +31,7 @@ type Results struct {
 	Failed  []string        // packages that failed
 	Broken  bool            // go test failed though no test did
 	Left    []string        // pids of our programs that the tests left running
+	Flaky   []Test          // failed, and passed when they were run once more
 }
 
 func (r Results) count(o Outcome) int {

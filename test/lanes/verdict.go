@@ -34,6 +34,9 @@ func report(w io.Writer, lanes []Results, not absent) bool {
 	ok := true
 	for _, l := range lanes {
 		say(w, "lane %s: %d passed, %d failed, %d skipped\n", l.Lane, l.count(passed), l.count(failed), l.count(skipped))
+		for _, t := range l.Flaky {
+			say(w, "lane %s: FLAKY: %s %s failed, as is shown above, and passed when it was run once more\n", l.Lane, t.Package, t.Name)
+		}
 		if len(l.Failed) > 0 {
 			say(w, "lane %s: FAIL %s\n", l.Lane, strings.Join(l.Failed, " "))
 			ok = false
