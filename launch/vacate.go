@@ -14,26 +14,52 @@ import (
 
 // Vacate removes what is left of a finished task's kernel groups when its brain
 // and its shim have gone: the group in which they stood, where the kernel let
-// them not leave it while they lived. While a shim lives it does nothing.
-func Vacate(ctx context.Context, dir task.Dir) error {
-	g, found, err := sandbox.ReadGroups(dir)
-	if err != nil || !found || !g.Used() {
+// them not leave it while they lived. It kills nothing. As Remove, it takes both
+// locks and asks still under them whether the task is over; an error of still is
+// returned, and nothing is removed. While a shim or a brain lives it does
+// nothing, and nor does it where nothing is left. Of another user's task it
+// believes nothing, not even where its groups are: the error is a *ForeignError.
+func Vacate(ctx context.Context, dir task.Dir, still func(task.Dir) error) error {
+	tree, err := remains(dir)
+	if err != nil || tree == nil {
 		return err
 	}
-	boot, err := shim.BootID()
-	if err != nil || g.Place.Boot != boot {
-		return err
+	release, err := lockBoth(dir)
+	if held := (*shim.HeldError)(nil); errors.As(err, &held) {
+		return nil
 	}
-	pid, err := shim.Holder(dir.ShimLock())
-	if err != nil || pid != 0 {
-		return err
+	if err == nil {
+		err = still(dir)
+		inTime, cancel := context.WithTimeout(ctx, vacateWithin)
+		defer cancel()
+		if err == nil {
+			err = tree.Remove(inTime)
+		}
+		err = errors.Join(err, release())
 	}
-	inTime, cancel := context.WithTimeout(ctx, vacateWithin)
-	defer cancel()
-	if err := cgroup.Open(g.Place).Remove(inTime); err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("remove the kernel groups of %s: %w", dir, err)
 	}
 	return nil
+}
+
+// remains are the groups of a task if there are any; nil if not.
+func remains(dir task.Dir) (*cgroup.Tree, error) {
+	if err := MayKeep(dir); err != nil {
+		return nil, err
+	}
+	g, found, err := sandbox.ReadGroups(dir)
+	if err != nil || !found || !g.Used() {
+		return nil, err
+	}
+	boot, err := shim.BootID()
+	if err != nil || g.Place.Boot != boot {
+		return nil, err
+	}
+	if tree := cgroup.Open(g.Place); tree.Exists() {
+		return tree, nil
+	}
+	return nil, nil
 }
 
 // vacateWithin is how long the kernel may take to let go of a group.

@@ -46,6 +46,9 @@ func (t *Tree) Process(name string) Group { return Group{tree: t, path: "task/" 
 // all is the group that the others are in.
 func (t *Tree) all() Group { return Group{tree: t} }
 
+// Exists says whether any of it is there.
+func (t *Tree) Exists() bool { return t.all().Exists() }
+
 // Make makes task/, and on v2 hands controllers down to it; for those who step
 // aside, ctl/. What is there already is taken up. checks/ is made by whoever has
 // checks (Group.Make).
