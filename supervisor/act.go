@@ -216,12 +216,18 @@ func (b *brain) end(ctx context.Context) error {
 	if err := b.journal.Release(); err != nil {
 		b.log("%v", err)
 	}
+	b.letGo(ctx)
+	return b.tell("end", b.shim.End)
+}
+
+// letGo removes what a task that is over has outside of its directory: its
+// walls' memory, its groups, its quota of the disk. It may be done again.
+func (b *brain) letGo(ctx context.Context) {
 	b.clearWalls()
 	b.vacate(ctx)
 	if err := sandbox.ReleaseDisk(ctx, b.Dir); err != nil {
 		b.log("%v", err)
 	}
-	return b.tell("end", b.shim.End)
 }
 
 // prune drops the runs of a process that a new one makes too old. One

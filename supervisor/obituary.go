@@ -33,7 +33,7 @@ func (w *ward) finish(ctx context.Context) error {
 	if err := w.replace(next, aside); err != nil {
 		return fmt.Errorf("set the journal aside: %w", err)
 	}
-	w.vacate(ctx)
+	w.letGo(ctx)
 	return w.tell("end", w.shim.End)
 }
 

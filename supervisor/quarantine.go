@@ -45,6 +45,7 @@ func (w *ward) drive(ctx context.Context, g client.Greeting) error {
 	w.shimPid = g.ShimPid
 	if isOver(w.Dir.Journal()) { // a brain before this one came so far
 		w.settleNames()
+		w.letGo(ctx)
 		return w.tell("end", w.shim.End)
 	}
 	w.log("the task is in quarantine, only a kill is possible: %v", w.why)

@@ -45,6 +45,7 @@ func newWalledWorld(t *testing.T, isolation func(*task.Isolation), spec task.Tas
 	if err := container.Available(program); err != nil {
 		t.Skip(needs.Prefix + "gcc and a static C library: " + err.Error())
 	}
+	needGroups(t) // nothingLeft looks into them, and on v2 we may not stand in the way
 	iso := task.DefaultIsolation()
 	isolation(&iso)
 	spec.Isolation = &iso
@@ -85,7 +86,6 @@ func (w *world) nothingLeft(word string) {
 	if found := withWord(word); word != "" && len(found) > 0 {
 		w.Errorf("there live: %q", found)
 	}
-	needGroups(w)
 	w.noGroups()
 }
 
@@ -274,5 +274,34 @@ func TestWallsOutOfMemory(t *testing.T) {
 	if last.State != machine.RunFailed || last.OOM == nil || last.OOM.Limit != machine.LevelProcess || last.OOM.Bytes != limit || last.Reason != "" {
 		t.Errorf("%+v, %+v", last, last.OOM)
 	}
+	w.nothingLeft("")
+}
+
+// A task whose files are damaged leaves no more behind than another, also if the
+// brain dies on the way to its end.
+func TestWallsOfATaskInQuarantine(t *testing.T) {
+	wallsInQuarantine(t, 0, task.Dir.TaskJSON)
+	for point := range 9 {
+		wallsInQuarantine(t, point, task.Dir.Journal)
+	}
+}
+
+func wallsInQuarantine(t *testing.T, point int, file func(task.Dir) string) {
+	crashed := filepath.Join(t.TempDir(), "crashed")
+	w := newWalledWorld(t, func(i *task.Isolation) { i.PID, i.Shm = task.Private, task.Private },
+		tasks(sh("web", "echo x > /dev/shm/x; touch up; exec sleep 1000")), "CRASH_AT="+strconv.Itoa(point), "CRASHED="+crashed)
+	w.write(crashed, "") // not yet
+	w.start()
+	w.until("it is up", func() bool { return fileExists(w.sandbox("up")) })
+	if !fileExists(container.ShmDir(string(w.dir))) {
+		t.Fatal("the task has no shared memory of its own")
+	}
+	flip(t, file(w.dir), 0)
+	if err := os.Remove(crashed); err != nil {
+		t.Fatal(err)
+	}
+	w.write(w.dir.Shutdown(), "grace=0\x00")
+	w.kill9(w.dir.Lock())
+	w.lastRecords()
 	w.nothingLeft("")
 }
