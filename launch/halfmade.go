@@ -131,5 +131,5 @@ var inTaskDir = []string{
 	"journal", "journal.cut", "journal.new", "journal.ended", "journal.quarantined",
 	"shutdown", "shutdown.new", "brain-failing", "brain-failing.next",
 	"brain.log", "brain.log.1", "console", "groups", "groups.new", "disk", "disk.new", "runs", "sandbox",
-	"members", "members.lock", "rootfs", "rootfs.part", "rootfs.lock",
+	"members", "members.lock", "rootfs",
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,16 +39,24 @@ func rootFS(w container.Walls) (*os.File, error) {
 	if err := unpackOnce(w.TaskDir, src); err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", src.Name(), err)
 	}
-	return openBelow(w.TaskDir, unpacked)
+	return openBelow(w.TaskDir, closet, unpacked)
 }
 
-// unpacked is the name of the task's own root file system. It is there when it
-// is whole.
-const unpacked = "rootfs"
+// The task's own root file system is in a directory that is closed to everybody
+// but root: a set-user-id program in it is for those behind the walls, and not
+// for the machine's users. It has its name when it is whole.
+const (
+	closet   = "rootfs"
+	unpacked = "root"
+)
 
 // unpackOnce unpacks for the first run of a task; others wait for it.
 func unpackOnce(taskDir string, src *os.File) error {
-	lock, err := os.OpenFile(filepath.Join(taskDir, unpacked+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	place := filepath.Join(taskDir, closet)
+	if err := os.Mkdir(place, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(place, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
@@ -55,7 +64,7 @@ func unpackOnce(taskDir string, src *os.File) error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return err
 	}
-	whole := filepath.Join(taskDir, unpacked)
+	whole := filepath.Join(place, unpacked)
 	if _, err := os.Lstat(whole); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -136,8 +145,8 @@ func entry(root *os.Root, h *tar.Header, data io.Reader) error {
 		if err := root.Mkdir(h.Name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-	case tar.TypeReg:
-		if err := regular(root, h.Name, data); err != nil {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if err := regular(root, h.Name, data, h.Size); err != nil {
 			return err
 		}
 	case tar.TypeSymlink:
@@ -155,15 +164,35 @@ func entry(root *os.Root, h *tar.Header, data io.Reader) error {
 	return attributes(root, h)
 }
 
-func regular(root *os.Root, name string, data io.Reader) error {
+func regular(root *os.Root, name string, data io.Reader, size int64) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, data); err != nil {
+	if err := copySparse(f, data, size); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// copySparse copies so many bytes to a new file, and leaves a hole where there is
+// nothing but zeros: a tar of a few kilobytes can say that a file has terabytes
+// of them.
+func copySparse(to *os.File, from io.Reader, size int64) error {
+	var zeros, block [64 << 10]byte
+	for at := int64(0); at < size; {
+		b := block[:min(size-at, int64(len(block)))]
+		if _, err := io.ReadFull(from, b); err != nil {
+			return err
+		}
+		if !bytes.Equal(b, zeros[:len(b)]) {
+			if _, err := to.WriteAt(b, at); err != nil {
+				return err
+			}
+		}
+		at += int64(len(b))
+	}
+	return to.Truncate(size)
 }
 
 // attributes come in this order because a new owner takes the set-id bits away.

@@ -5,10 +5,15 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dewarhq/dewar/sandbox/container"
 	"github.com/dewarhq/dewar/task"
@@ -56,6 +61,75 @@ func TestRootFromTar(t *testing.T) {
 	}
 	w.sees(iso, 0, "touch /kept; stat -c %a /tmp", "1777")
 	w.sees(iso, 0, "ls /kept", "/kept")
+}
+
+// What is in a tar is for those behind the walls: nobody else comes near its
+// set-user-id programs.
+func TestRootFromTarIsClosedToOthers(t *testing.T) {
+	w := newWorld(t)
+	busyRoot(w, w.dir+"/made")
+	w.shell("cp " + w.dir + "/made/bin/busybox " + w.dir + "/made/bin/suid && chmod 4755 " + w.dir + "/made/bin/suid && tar -C " + w.dir + "/made -cf " + w.dir + "/root.tar .")
+	w.sees(isolation(func(i *task.Isolation) { i.RootFS = w.dir + "/root.tar" }), nobody, "test -u /bin/suid && cat /etc-mark", "mine")
+	program := w.shell("find " + w.dir + "/rootfs -name suid")
+	if program == "" {
+		t.Fatal("the program is nowhere below the task's directory")
+	}
+	look := exec.Command("/usr/bin/test", "-e", program)
+	look.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if err := look.Run(); err == nil {
+		t.Errorf("a user of the machine reaches %s", program)
+	}
+}
+
+// A few kilobytes of a tar that say terabytes do not fill the disk.
+func TestUnpackKeepsHoles(t *testing.T) {
+	needs.Root(t)
+	const size = 256 << 20
+	for _, format := range []string{"gnu", "posix"} {
+		dir := t.TempDir()
+		script := "cd $0 && truncate -s 256M holes && printf end >> holes && tar -S --format=$1 -cf tar holes && test $(stat -c %s tar) -lt 100000"
+		if said, err := exec.Command("sh", "-c", script, dir, format).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		in, err := os.Open(dir + "/tar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		if err := errors.Join(os.Mkdir(dir+"/root", 0o755), unpack(in, dir+"/root")); err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+		f, err := os.Open(dir + "/root/holes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Size != size+3 || st.Blocks*512 > 1<<20 {
+			t.Errorf("%s: %d bytes that take %d of the disk, %v", format, st.Size, st.Blocks*512, err)
+		}
+		tail := make([]byte, 3)
+		if _, err := f.ReadAt(tail, size); err != nil || string(tail) != "end" {
+			t.Errorf("%s: its end is %q, %v", format, tail, err)
+		}
+	}
+}
+
+// A tar that breaks off makes no file that looks whole.
+func TestUnpackOfATarThatBreaksOff(t *testing.T) {
+	var buf bytes.Buffer
+	tw := tar.NewWriter(&buf)
+	if err := tw.WriteHeader(&tar.Header{Name: "file", Typeflag: tar.TypeReg, Mode: 0o600, Size: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tw.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int{buf.Len() / 2, 512} {
+		if err := unpack(bytes.NewReader(buf.Bytes()[:length]), t.TempDir()); err == nil {
+			t.Errorf("unpacked %d bytes of %d", length, buf.Len())
+		}
+	}
 }
 
 // A volume's target goes through links as they lead inside, not outside.
