@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -68,6 +69,9 @@ func (s *stopper) killUnified(g Group, dir string) error {
 		if gone(err) && exists(dir) {
 			return s.killListed(func() ([]int, error) { return procs(nil, dir) }, freezer{file: dir + "/cgroup.freeze", on: "1", off: "0"})
 		}
+		if unsupported(err) {
+			return s.killListed(func() ([]int, error) { return owners(dir) }, freezer{})
+		}
 		if err != nil && !gone(err) {
 			return err
 		}
@@ -76,6 +80,22 @@ func (s *stopper) killUnified(g Group, dir string) error {
 			return err
 		}
 	}
+}
+
+// owners are the processes whose threads are in a threaded group or below. The
+// kernel kills no such group, and lists these where their domain is: above.
+func owners(dir string) (all []int, err error) {
+	err = walk(dir, func(at string) error {
+		return unlessMissing(withFile(at+"/cgroup.threads", func(b []byte) {
+			for _, thread := range pids(nil, b) {
+				if pid := ownerOf(thread); pid > 0 {
+					all = append(all, pid)
+				}
+			}
+		}))
+	})
+	slices.Sort(all)
+	return slices.Compact(all), err
 }
 
 // killListed empties what list lists: frozen, so that nobody forks, killed one

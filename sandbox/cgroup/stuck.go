@@ -154,6 +154,21 @@ func stateOf(pid int) (letter string) {
 	return letter
 }
 
+// ownerOf is the process that a thread is of, 0 if it has gone.
+func ownerOf(thread int) (pid int) {
+	status, err := readFile("/proc/" + strconv.Itoa(thread) + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(status) {
+		if value, ok := strings.CutPrefix(line, "Tgid:"); ok {
+			pid, _ = strconv.Atoi(strings.TrimSpace(value)) // the kernel writes a number
+			break
+		}
+	}
+	return pid
+}
+
 // wchan is where a process waits. "0" is: it runs, or the kernel does not say
 // it to us.
 func wchan(pid int) string {

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Tree is the groups of one task.
@@ -74,7 +70,7 @@ func (t *Tree) StepAside(pids ...int) error {
 	if len(pids) == 0 {
 		return nil
 	}
-	if err := t.Ctl().make(); err != nil {
+	if err := t.Ctl().Make(); err != nil {
 		return err
 	}
 	var all []error
@@ -196,75 +192,3 @@ func (t *Tree) controllers() []string {
 // nothing: an error names what still lives there. The kernel may need a moment
 // after the last exit: until ctx ends.
 func (t *Tree) Remove(ctx context.Context) error { return t.all().Remove(ctx) }
-
-// Make makes the group in each hierarchy that every process enters, before
-// something is started in it. (blkio and cpuset of v1 are entered only where
-// somebody limits them: Limit makes those.)
-//
-// A group that exists is taken up if somebody lives in it. If nobody does it is
-// made anew in the unified hierarchy, and so has no limits there and counts from
-// 0: Linux 6.18 kills at birth whatever is cloned into a group that was once
-// killed by cgroup.kill. (It compares the number of kills of the parent's group
-// with that of the new one. 6.1 does not.) Watchers of it have to be told again.
-func (g Group) Make() error {
-	if dir := g.unified(); dir != "" && g.leaf() {
-		err := unix.Rmdir(dir)
-		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.EBUSY) {
-			return fmt.Errorf("make group %s anew: remove it: %w", g, err)
-		}
-	}
-	return g.make()
-}
-
-// leaf says whether processes are started in this group.
-func (g Group) leaf() bool { return g.path == "checks" || strings.HasPrefix(path.Base(g.path), "p-") }
-
-// make takes up what is there.
-func (g Group) make() error {
-	for _, controller := range g.tree.controllers() {
-		if controller == "blkio" || controller == "cpuset" {
-			continue
-		}
-		if err := makeDir(g.v1(controller)); err != nil {
-			return err
-		}
-	}
-	if g.tree.place.Unified == "" {
-		return nil
-	}
-	return makeDir(g.unified())
-}
-
-// makeIn makes the group, and those above it, in a hierarchy of v1 that is not
-// entered by default.
-func (g Group) makeIn(controller string) error {
-	dir, ok := g.tree.place.V1[controller]
-	if !ok {
-		return fmt.Errorf("make group %s: there is no %s hierarchy: %w", g, controller, os.ErrNotExist)
-	}
-	for _, below := range append([]string{""}, prefixes(g.path)...) {
-		at := path.Join(dir, below)
-		if err := makeDir(at); err != nil {
-			return err
-		}
-		if controller == "cpuset" {
-			if err := inheritCPUSet(at); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// prefixes of a/b/c are a, a/b, a/b/c.
-func prefixes(p string) (all []string) {
-	for at, c := range p {
-		if c == '/' {
-			all = append(all, p[:at])
-		}
-	}
-	if p != "" {
-		all = append(all, p)
-	}
-	return all
-}
