@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,4 +39,67 @@ func shut(top *os.File) error {
 		}
 	}
 	return nil
+}
+
+// shutSys makes the machine's /sys read-only in our mount namespace, if it is
+// there: what root writes there changes the machine, and can have it execute a
+// program of root's choice.
+func shutSys() error {
+	all, err := mounts()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(all, func(m mounted) bool { return m.point == "/sys" }) {
+		return nil
+	}
+	sys, err := os.OpenFile("/sys", unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return fmt.Errorf("make /sys read-only: %w", err)
+	}
+	return shut(sys)
+}
+
+// shutPath makes a path of the tree read-only, and opens again what is to be
+// open below it.
+func (s *stage) shutPath(path string) error {
+	f, err := openTarget(s.root(), path, false, false)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	top, err := os.Readlink(procPath(f))
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	place, err := s.prepare(f, path, info.IsDir(), true)
+	if err != nil {
+		return err
+	}
+	if err := bind(place, procPath(f)); err != nil {
+		return err
+	}
+	for _, o := range s.open {
+		if err := s.openAgain(o, top); err != nil {
+			return fmt.Errorf("but for %s: %w", o.target, err)
+		}
+	}
+	return nil
+}
+
+// openAgain shows something once more if it is below a path that was shut.
+func (s *stage) openAgain(o opened, shut string) error {
+	dst, err := openTarget(s.root(), o.target, false, false)
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	at, err := os.Readlink(procPath(dst))
+	if err != nil || at == shut || !below(at, shut) {
+		return err
+	}
+	return bind(o.place, procPath(dst))
 }

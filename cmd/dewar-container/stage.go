@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -22,14 +23,19 @@ import (
 //
 //	root     the command's /
 //	self     this binary, read-only
-//	<n>      what libcontainer is to mount itself, behind a /dev or /proc of its making
+//	<n>      what is bound into the tree, as it is to be there; by libcontainer, behind a /dev of its making
 type stage struct {
 	dir  string
 	w    container.Walls
 	self *os.File
 	late []*configs.Mount // to be mounted by libcontainer, in order
+	open []opened
 	next int
 }
+
+// opened is something of the task's own that can be written to: a place on the
+// stage, and where it is seen.
+type opened struct{ place, target string }
 
 // newStage makes the stage in the run's directory.
 func newStage(runDir string, w container.Walls) (*stage, error) {
@@ -96,6 +102,9 @@ func (s *stage) ownRoot() bool { return s.w.Isolation.RootFS != "" }
 
 // compose puts the command's tree together.
 func (s *stage) compose() error {
+	if err := shutSys(); err != nil {
+		return err
+	}
 	if err := s.composeRoot(); err != nil {
 		return err
 	}
@@ -141,69 +150,71 @@ func (s *stage) composeRoot() error {
 		defer dir.Close()
 		from = procPath(dir)
 	}
-	if err := unix.Mount(from, s.root(), "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	if err := bind(from, s.root()); err != nil {
 		return fmt.Errorf("bind the root file system: %w", err)
 	}
 	return nil
 }
 
-// show makes src seen at a place of the tree. Without makeIt the place has to
-// be there: nothing is made on the machine's own file systems.
+// show makes src seen at a place of the tree, and closes it. Without makeIt the
+// place has to be there: nothing is made on the machine's own file systems.
 func (s *stage) show(src *os.File, target string, readOnly, makeIt bool) error {
 	defer src.Close()
 	info, err := src.Stat()
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", src.Name(), err)
 	}
-	if s.ownRoot() && below(target, "/dev") {
-		return s.showLate(src, target, info.IsDir(), readOnly)
+	place, err := s.prepare(src, target, info.IsDir(), readOnly)
+	if err != nil {
+		return err
+	}
+	if s.ownRoot() && below(target, "/dev") { // libcontainer makes it
+		s.late = append(s.late, &configs.Mount{Device: "bind", Source: place, Destination: target, Flags: unix.MS_BIND | unix.MS_REC})
+		return nil
 	}
 	dst, err := openTarget(s.root(), target, makeIt, info.IsDir())
 	if err != nil {
 		return fmt.Errorf("find the place %s: %w", target, err)
 	}
 	defer dst.Close()
-	if err := unix.Mount(procPath(src), procPath(dst), "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	if err := bind(place, procPath(dst)); err != nil {
 		return fmt.Errorf("bind %s to %s: %w", src.Name(), target, err)
 	}
 	if !readOnly {
-		return nil
+		s.open = append(s.open, opened{place, target})
 	}
-	top, err := openTarget(s.root(), target, false, false)
-	if err != nil {
-		return fmt.Errorf("find the place %s again: %w", target, err)
-	}
-	return shut(top)
+	return nil
 }
 
-// showLate has libcontainer mount src at target, in what it makes itself.
-func (s *stage) showLate(src *os.File, target string, dir, readOnly bool) error {
+// prepare binds src to a new place on the stage, and makes it read-only if it is
+// to be so wherever the place is bound to. In the tree it would be too late:
+// what runs in it already could have moved the target.
+func (s *stage) prepare(src *os.File, target string, dir, readOnly bool) (place string, err error) {
 	s.next++
-	place := filepath.Join(s.dir, fmt.Sprint(s.next))
-	var err error
+	place = filepath.Join(s.dir, fmt.Sprint(s.next))
 	if dir {
 		err = os.Mkdir(place, 0o700)
 	} else {
 		err = os.WriteFile(place, nil, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("make a place on the stage: %w", err)
+		return "", fmt.Errorf("make a place on the stage: %w", err)
 	}
-	if err := unix.Mount(procPath(src), place, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("bind %s for %s: %w", src.Name(), target, err)
+	if err := bind(procPath(src), place); err != nil {
+		return "", fmt.Errorf("bind %s for %s: %w", src.Name(), target, err)
 	}
-	if readOnly {
-		top, err := os.OpenFile(place, unix.O_PATH, 0)
-		if err != nil {
-			return fmt.Errorf("open %s on the stage: %w", target, err)
-		}
-		if err := shut(top); err != nil {
-			return err
-		}
+	if !readOnly {
+		return place, nil
 	}
-	s.late = append(s.late, &configs.Mount{Device: "bind", Source: place, Destination: target, Flags: unix.MS_BIND | unix.MS_REC})
-	return nil
+	top, err := os.OpenFile(place, unix.O_PATH, 0)
+	if err != nil {
+		return "", fmt.Errorf("open %s on the stage: %w", target, err)
+	}
+	return place, shut(top)
 }
+
+// bind makes what is at from seen at to, with all that is mounted below it.
+func bind(from, to string) error { return unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, "") }
 
 // composeSandbox sees to it that the sandbox and the notify socket are where the
 // environment says, though / or /tmp may not be the machine's.
@@ -226,19 +237,29 @@ func (s *stage) composeSandbox() error {
 	return s.keep(socket, false)
 }
 
-// keep makes src seen where it is on the machine, unless it is already.
+// keep makes src seen where it is on the machine, unless it is already, and
+// closes it.
 func (s *stage) keep(src *os.File, dir bool) error {
-	if there, err := openTarget(s.root(), src.Name(), false, dir); err == nil {
-		defer there.Close()
-		if sameFile(src, there) {
-			return src.Close()
-		}
+	there, err := openTarget(s.root(), src.Name(), false, dir)
+	if err != nil {
+		return s.show(src, src.Name(), false, true)
 	}
-	return s.show(src, src.Name(), false, true)
+	defer there.Close()
+	if !sameFile(src, there) {
+		return s.show(src, src.Name(), false, true)
+	}
+	defer src.Close()
+	place, err := s.prepare(src, src.Name(), dir, false)
+	if err != nil {
+		return err
+	}
+	s.open = append(s.open, opened{place, src.Name()})
+	return nil
 }
 
-// composeReadOnly makes paths read-only, with all that is mounted below them.
-// Those in /proc, /sys and an own /dev are libcontainer's.
+// composeReadOnly makes paths read-only, with all that is mounted below them but
+// for what is the task's own. Those in /proc, /sys and an own /dev are
+// libcontainer's.
 func (s *stage) composeReadOnly() error {
 	for _, path := range s.w.Isolation.Hidden {
 		if s.libcontainers(path) {
@@ -250,15 +271,11 @@ func (s *stage) composeReadOnly() error {
 		}
 		f.Close()
 	}
-	for _, path := range s.w.Isolation.ReadOnly {
+	for _, path := range slices.Sorted(slices.Values(s.w.Isolation.ReadOnly)) { // one above comes before those below
 		if s.libcontainers(path) {
 			continue
 		}
-		f, err := openTarget(s.root(), path, false, false)
-		if err != nil {
-			return fmt.Errorf("make %s read-only: %w", path, err)
-		}
-		if err := s.show(f, path, true, false); err != nil {
+		if err := s.shutPath(path); err != nil {
 			return fmt.Errorf("make %s read-only: %w", path, err)
 		}
 	}

@@ -109,6 +109,40 @@ func TestReadOnlyAndHidden(t *testing.T) {
 		"Read-only\nRead-only\nshut\n0")
 }
 
+// What is the task's own stays open in a directory that is read-only, unless it
+// is itself named.
+func TestOwnThingsInAReadOnlyDirectory(t *testing.T) {
+	w := newWorld(t)
+	for _, dir := range []string{"/vol", "/vol/below", "/place", "/shut"} {
+		w.must(os.MkdirAll(w.dir+dir, 0o777))
+		w.must(os.Chmod(w.dir+dir, 0o777))
+	}
+	const touch = `for f in x sandbox/x place/x place/below/x shut/x; do touch $f 2>/dev/null && echo $f; done; touch $PWD/sandbox/y && cat /proc/self/mountinfo | grep -c ' /stage'`
+	volumes := func(i *task.Isolation) {
+		i.Volumes = []task.Volume{{Source: w.dir + "/vol", Target: w.dir + "/place"}, {Source: w.dir + "/vol", Target: w.dir + "/shut", ReadOnly: true}}
+	}
+	iso := isolation(volumes)
+	iso.ReadOnly = []string{w.dir + "/place/below", w.dir}
+	w.must(os.Chown(w.dir, nobody, nobody))
+	w.sees(iso, nobody, "cd "+w.dir+"; "+touch+"; true", "sandbox/x\nplace/x\n0")
+	iso.ReadOnly = []string{w.dir}
+	w.sees(iso, nobody, "cd "+w.dir+"; "+touch+"; true", "sandbox/x\nplace/x\nplace/below/x\n0")
+	root := w.dir + "/root"
+	busyRoot(w, root)
+	w.must(os.Chmod(root, 0o777))
+	volumes(&iso)
+	iso.RootFS, iso.ReadOnly = root, []string{"/tmp", w.dir}
+	w.sees(iso, nobody, "cd "+w.dir+"; "+touch+"; touch /tmp/x 2>&1 | grep -o Read-only; touch /x && echo open", "sandbox/x\nplace/x\nplace/below/x\n0\nRead-only\nopen")
+}
+
+// Root behind walls that has the machine's file systems cannot change the
+// machine by /sys.
+func TestSysIsReadOnly(t *testing.T) {
+	w := newWorld(t)
+	w.sees(isolation(nil), 0, `for dir in /sys /sys/fs/cgroup /sys/kernel; do mkdir $dir/made 2>&1 | grep -o Read-only; done; test -w /sys/kernel/mm/transparent_hugepage/enabled || echo shut`,
+		"Read-only\nRead-only\nRead-only\nshut")
+}
+
 func TestWallsThatCannotBeMade(t *testing.T) {
 	w := newWorld(t)
 	planted := w.dir + "/sandbox/link"
@@ -151,8 +185,10 @@ func TestCapabilities(t *testing.T) {
 		return "CapInh: " + n(inh) + " CapPrm: " + n(prm) + " CapEff: " + n(eff) + " CapBnd: " + n(bnd) + " CapAmb: " + n(amb)
 	}
 	w.sees(isolation(nil), nobody, show, sets(0, 0, 0, 0, 0))
-	const docker = 0xa80425fb
-	w.sees(isolation(nil), 0, show, sets(0, docker, docker, docker, 0))
+	const docker, mknod = 0xa80425fb, 1 << 27
+	const usual = docker &^ mknod
+	w.sees(isolation(nil), 0, show, sets(0, usual, usual, usual, 0))
+	w.sees(isolation(nil), 0, "mknod made c 1 3 2>&1 | grep -o 'not permitted'; test -e made || echo none", "not permitted\nnone")
 	bind := isolation(func(i *task.Isolation) { i.Capabilities = []string{"CAP_NET_BIND_SERVICE"} })
 	const c = 1 << 10
 	w.sees(bind, nobody, show, sets(c, c, c, c, c))
