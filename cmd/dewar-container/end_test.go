@@ -194,6 +194,13 @@ func TestEnter(t *testing.T) {
 		if code != 7 || out != want {
 			t.Errorf("pid %s: exit %d, %s, want %s", pid, code, out, want)
 		}
+		inner, err := strconv.Atoi(w.shell(fmt.Sprintf("cat /proc/%[1]d/task/%[1]d/children", r.cmd.Process.Pid)))
+		w.must(err)
+		w.must(os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", inner), []byte("300"), 0))
+		w.must(unix.Setpriority(unix.PRIO_PROCESS, inner, 5))
+		if code, out := enter("cat /proc/self/oom_score_adj; nice; umask; env | grep -c ^TERM="); code != 0 || out != "300\n5\n0027\n1" {
+			t.Errorf("pid %s: exit %d; OOM score, niceness, umask, TERM: %s", pid, code, out)
+		}
 		if code, out := enter("kill -15 $$"); code != -15 {
 			t.Errorf("pid %s: a TERM ends enter with %d, %s", pid, code, out)
 		}

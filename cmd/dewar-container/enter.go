@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -72,6 +73,13 @@ func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
 	if err := joinGroups(state.InitProcessPid); err != nil {
 		return nil, err
 	}
+	if err := takeStanding(state.InitProcessPid); err != nil {
+		return nil, err
+	}
+	// A process of the run's pid that we saw since was not necessarily the run's.
+	if status, err := box.Status(); err != nil || status != libcontainer.Running {
+		return nil, fmt.Errorf("it has just ended (%v)", status)
+	}
 	s, err := newStage(dir, w)
 	if err != nil {
 		return nil, err
@@ -84,23 +92,38 @@ func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
 	if err != nil {
 		return nil, err
 	}
+	in.process.Env = without(in.process.Env, "NOTIFY_SOCKET") // who enters is not who is to say that the run is ready
 	if term := os.Getenv("TERM"); term != "" {
-		in.process.Env = append(in.process.Env, "TERM="+term)
+		in.process.Env = append(without(in.process.Env, "TERM"), "TERM="+term)
 	}
-	in.process.Env = withoutNotify(in.process.Env)
 	in.args("exec", args)
 	return in, in.start(box)
 }
 
-// withoutNotify: who enters is not who is to say that the run is ready.
-func withoutNotify(env []string) []string {
-	var out []string
-	for _, e := range env {
-		if !strings.HasPrefix(e, "NOTIFY_SOCKET=") {
-			out = append(out, e)
-		}
+// takeStanding makes the kernel's regard for us that for a process: its priority,
+// and its place in the order in which a lack of memory kills. Ours are the
+// caller's, whom it may be told to spare. Who may not better his own keeps it.
+func takeStanding(pid int) error {
+	score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid))
+	if err == nil {
+		err = os.WriteFile("/proc/self/oom_score_adj", score, 0)
 	}
-	return out
+	if err != nil && !errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("take over the run's OOM score: %w", err)
+	}
+	nice, err := unix.Getpriority(unix.PRIO_PROCESS, pid)
+	if err == nil {
+		err = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-nice) // as the system call has it
+	}
+	if err != nil && !errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("take over the run's priority: %w", err)
+	}
+	return nil
+}
+
+// without is an environment less one variable.
+func without(env []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool { return strings.HasPrefix(e, name+"=") })
 }
 
 // keepOutput puts stdout and stderr where newInside takes them from.
