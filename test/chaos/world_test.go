@@ -67,8 +67,14 @@ func (w *world) dewar(args ...string) (int, string) {
 // launch starts g without following it.
 func (w *world) launch(g graph) {
 	w.t.Helper()
+	w.run(g.file(w))
+}
+
+// run starts a task without following it.
+func (w *world) run(content []byte) {
+	w.t.Helper()
 	file := filepath.Join(filepath.Dir(w.root), "task.json")
-	if err := os.WriteFile(file, g.file(w), 0o644); err != nil {
+	if err := os.WriteFile(file, content, 0o644); err != nil {
 		w.t.Fatal(err)
 	}
 	if code, out := w.dewar("run", "--detach", "--task-id", w.id, file); code != 0 {
@@ -164,8 +170,8 @@ func (w *world) book(process string) []note {
 	return notes
 }
 
-// leftovers are the processes that carry the task's id in their environment,
-// zombies aside.
+// leftovers are the processes that carry the task's id in their environment or
+// among their arguments, zombies aside.
 func (w *world) leftovers() []string {
 	w.t.Helper()
 	mark := []byte("DEWAR_TASK_ID=" + w.id + "\x00")
@@ -175,12 +181,12 @@ func (w *world) leftovers() []string {
 	}
 	var left []string
 	for _, dir := range dirs {
-		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil || !bytes.Contains(environ, mark) {
-			continue
-		}
 		cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 		if err != nil {
+			continue
+		}
+		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
+		if (err != nil || !bytes.Contains(environ, mark)) && !bytes.Contains(cmdline, []byte(w.id)) {
 			continue
 		}
 		left = append(left, filepath.Base(dir)+" "+string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})))

@@ -16,9 +16,19 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestPromised(t *testing.T) {
+	for soak, want := range map[string]int{"": 4, "1": 20, "3": 60, "10": 200} {
+		t.Setenv("DEWAR_SOAK", soak)
+		if got := Promised(t, 4, 200); got != want {
+			t.Errorf("DEWAR_SOAK=%q: Promised(4, 200) = %d, want %d", soak, got, want)
+		}
+	}
+}
+
 func TestNote(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "results")
 	t.Setenv("DEWAR_SOAK_RESULTS", path)
+	t.Setenv("DEWAR_SOAK_WHERE", "a guest")
 	t.Run("inner", func(t *testing.T) { Note(t, "a blow", 7, "nothing") })
 	line, err := os.ReadFile(path)
 	if err != nil {
@@ -29,7 +39,7 @@ func TestNote(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Seconds = 0
-	if want := (Result{"TestNote/inner", "a blow", 7, "nothing", 0, false}); r != want {
+	if want := (Result{"TestNote/inner", "a guest", "a blow", 7, "nothing", 0, false}); r != want {
 		t.Fatalf("noted %+v, want %+v", r, want)
 	}
 }

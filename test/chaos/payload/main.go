@@ -1,6 +1,7 @@
 // Command payload is a process whose doings can be checked afterwards: it
 // writes down, beyond its task's reach, when each of its runs began and ended,
-// numbers the lines that it logs, and ends as it was told to.
+// numbers the lines that it logs, and ends as it was told to. With -torment it
+// does instead what makes processes hard to kill; see torments.
 package main
 
 import (
@@ -20,7 +21,16 @@ func main() {
 	codes := flag.String("codes", "0", "exit status of run 0, 1, …; the last one repeats")
 	evidence := flag.String("evidence", "", "directory for the books")
 	port := flag.Int("port", 0, "a port to hold for as long as the run lasts")
+	flag.StringVar(&tormentor.what, "torment", "", "be hard to kill, and in what way")
+	flag.StringVar(&tormentor.book, "book", "", "with -torment: the file that gets the line that all has begun")
+	flag.StringVar(&tormentor.mark, "mark", "", "with -torment: a word by which every process is known that comes of it")
+	flag.StringVar(&tormentor.leave, "leave", "", "with -torment: a FIFO; another process is hard to kill, and this one ends when somebody writes here")
+	flag.StringVar(&tormentor.setuid, "setuid", "", "with -torment: this program, setuid root")
+	flag.IntVar(&tormentor.children, "children", 0, "with -torment: how many, of one that has a number of them")
 	flag.Parse()
+	if tormentor.what != "" {
+		tormentor.begin()
+	}
 
 	run, err := strconv.Atoi(os.Getenv("DEWAR_RUN"))
 	if err != nil {
