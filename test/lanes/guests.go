@@ -58,9 +58,13 @@ const (
 	runner   = "lanes"
 )
 
-// guestWithin is how long a guest may take for all that it runs: three times
-// what the slowest takes on a busy machine.
-const guestWithin = "8m"
+// How long a guest may take for all that it runs, and each package in it: three
+// times what the slowest takes on a busy machine. A package that hangs is ended
+// by its own time, which shows where it stands.
+const (
+	guestWithin   = "10m"
+	packageWithin = "4m"
+)
 
 // guestLanes are the lanes of the guests that are wanted, with what they run
 // compiled. They are left out, with the reason, where guests cannot be booted;
@@ -76,7 +80,7 @@ func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err 
 		lanes = append(lanes, &lane{
 			name: g.lane, who: "vm " + strings.Join(g.vm, " "), tree: tree,
 			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane},
-			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, o.timeout, g.only),
+			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, packageWithin, g.only),
 		})
 	}
 	if len(lanes) == 0 {

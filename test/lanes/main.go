@@ -51,7 +51,7 @@ func main() {
 	}
 	var o options
 	flag.BoolVar(&o.race, "race", true, "use the race detector (not in guests: too slow)")
-	flag.StringVar(&o.timeout, "timeout", "20m", "of each package's tests, as for go test; of a guest as a whole")
+	flag.StringVar(&o.timeout, "timeout", "20m", "of each package's tests, as for go test")
 	flag.StringVar(&o.run, "run", "", "only tests that match, as for go test")
 	only := flag.String("lanes", "", "only these lanes, separated by commas; whether a test ran in none is then not judged")
 	flag.Parse()
