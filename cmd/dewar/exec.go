@@ -9,8 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dewarhq/dewar/cli/enter"
+	"github.com/dewarhq/dewar/launch"
 	"github.com/dewarhq/dewar/observer"
 	"github.com/dewarhq/dewar/sandbox/container"
+	"github.com/dewarhq/dewar/task"
 )
 
 func (a *app) execCommand() *cobra.Command {
@@ -96,11 +98,32 @@ func (a *app) mayEnter(v *observer.View, process string) error {
 	return nil
 }
 
-// containerProgram is where dewar-container is, or should be: beside the brain.
+// containerProgram is where dewar-container is, or should be.
 func (a *app) containerProgram() string {
 	p, err := a.programs()
 	if err != nil {
 		return container.Program
 	}
-	return filepath.Join(filepath.Dir(p.Brain), container.Program)
+	return besideBrain(p)
+}
+
+// besideBrain is where the brain looks for dewar-container: beside itself,
+// whatever links lead there.
+func besideBrain(p launch.Programs) string {
+	brain, err := filepath.EvalSymlinks(p.Brain)
+	if err != nil {
+		brain = p.Brain
+	}
+	return filepath.Join(filepath.Dir(brain), container.Program)
+}
+
+// mayWall says why the walls of a task can be built for none of its runs.
+func mayWall(t task.Task, p launch.Programs) error {
+	if !t.Isolation.Walled() {
+		return nil
+	}
+	if err := container.Available(besideBrain(p)); err != nil {
+		return misuse(err)
+	}
+	return nil
 }

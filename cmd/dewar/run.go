@@ -111,6 +111,9 @@ func (a *app) run(ctx context.Context, o *orderFlags, order launch.Order) error 
 		return err
 	}
 	a.warn(warnings)
+	if err := mayWall(l.Task, programs); err != nil {
+		return err
+	}
 	outliveReaders()
 	if l.Groups == task.NoGroups && order.Isolation != launch.IsolationNone {
 		a.note("no control groups here, so limits are not enforced: %s", l.GroupsWhy)
