@@ -121,6 +121,9 @@ func (w *world) check(g graph, lost bool) {
 			w.t.Errorf("the %s, pid %d, has outlived its task", name, pid)
 		}
 	}
+	if contained(w.t) {
+		w.noGroups()
+	}
 }
 
 // checkRuns holds the journal to the rules: run after run with the exit

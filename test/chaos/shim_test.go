@@ -44,7 +44,7 @@ func freePorts(t *testing.T, n int) []int {
 // TestKillShim kills the shim: its runs are LOST, said when they are gone, and
 // repeated by the next shim without counting a failure.
 func TestKillShim(t *testing.T) {
-	want := soak.Times(t, 10)
+	want := soak.Times(t, fewer(10))
 	soak.Note(t, "SIGKILL to the shim at a random moment", want, "runs LOST when gone, repeated, none overlapped")
 	for kills := 0; kills < want && !t.Failed(); {
 		w := newWorld(t, programs.Dir(t))
@@ -67,7 +67,7 @@ func TestKillShim(t *testing.T) {
 // TestKillBoth kills the shim and the brain. Nobody drives the task then; the
 // next verb that drives it brings it back.
 func TestKillBoth(t *testing.T) {
-	want := soak.Times(t, 10)
+	want := soak.Times(t, fewer(10))
 	soak.Note(t, "SIGKILL to shim and brain together", want, "dewar resume brings the task back, no run overlapped")
 	for kills := 0; kills < want && !t.Failed(); {
 		w := newWorld(t, programs.Dir(t))

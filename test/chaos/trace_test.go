@@ -39,6 +39,14 @@ func inGuest() bool {
 	return true
 }
 
+// fewer is how often to do in a guest what is done n times outside.
+func fewer(n int) int {
+	if inGuest() {
+		return max(1, n/8)
+	}
+	return n
+}
+
 // host is what there is of groups here, with the tests out of their way.
 var host = sync.OnceValues(func() (cgroup.Host, error) {
 	h, err := cgroup.Look()
@@ -56,6 +64,16 @@ var host = sync.OnceValues(func() (cgroup.Host, error) {
 	return h, err
 })
 
+// contained says whether tasks have groups here.
+func contained(t testing.TB) bool {
+	t.Helper()
+	h, err := host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Mode != cgroup.None
+}
+
 // controls says whether tasks can be limited by a controller.
 func controls(t testing.TB, controller string) bool {
 	t.Helper()
@@ -63,7 +81,7 @@ func controls(t testing.TB, controller string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h.Mode != cgroup.None && h.Controllers[controller].Usable
+	return h.Controllers[controller].Usable
 }
 
 // needGroups skips a test where no task has groups, or not with a controller.
@@ -219,11 +237,7 @@ func (w *world) noTrace() {
 	if left := w.leftovers(); left != nil {
 		w.t.Errorf("left running: %s", strings.Join(left, "; "))
 	}
-	for _, dir := range w.groups() {
-		if _, err := os.Lstat(dir); !errors.Is(err, syscall.ENOENT) {
-			w.t.Errorf("%s is there: %v", dir, err)
-		}
-	}
+	w.noGroups()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		w.t.Fatal(err)
@@ -231,6 +245,17 @@ func (w *world) noTrace() {
 	for line := range strings.Lines(string(mounts)) {
 		if strings.Contains(line, w.root) {
 			w.t.Errorf("left mounted: %s", line)
+		}
+	}
+}
+
+// noGroups says which of the task's groups are there, after a verb that waited
+// for its end.
+func (w *world) noGroups() {
+	w.t.Helper()
+	for _, dir := range w.groups() {
+		if _, err := os.Lstat(dir); !errors.Is(err, syscall.ENOENT) {
+			w.t.Errorf("%s is there: %v", dir, err)
 		}
 	}
 }

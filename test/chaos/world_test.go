@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/programs"
@@ -70,14 +71,18 @@ func (w *world) launch(g graph) {
 	w.run(g.file(w))
 }
 
-// run starts a task without following it.
+// run starts a task without following it, in groups wherever there can be any.
 func (w *world) run(content []byte) {
 	w.t.Helper()
 	file := filepath.Join(filepath.Dir(w.root), "task.json")
 	if err := os.WriteFile(file, content, 0o644); err != nil {
 		w.t.Fatal(err)
 	}
-	if code, out := w.dewar("run", "--detach", "--task-id", w.id, file); code != 0 {
+	isolation := "none"
+	if contained(w.t) {
+		isolation = "cgroup"
+	}
+	if code, out := w.dewar("run", "--detach", "--isolation", isolation, "--task-id", w.id, file); code != 0 {
 		w.t.Fatalf("dewar run --detach exits %d: %s", code, out)
 	}
 }
@@ -114,12 +119,13 @@ func kill(pid int) bool {
 
 // entry is one record of the journal, as `dewar read` prints it.
 type entry struct {
-	Type    string `json:"type"`
-	Process string `json:"process"`
-	Run     int    `json:"run"`
-	State   string `json:"state"`
-	Exit    *int   `json:"exit"`
-	Signal  int    `json:"signal"`
+	Type    string       `json:"type"`
+	Process string       `json:"process"`
+	Run     int          `json:"run"`
+	State   string       `json:"state"`
+	Exit    *int         `json:"exit"`
+	Signal  int          `json:"signal"`
+	OOM     *machine.OOM `json:"oom"`
 	At      struct {
 		Wall int64 `json:"wall"`
 	} `json:"at"`
