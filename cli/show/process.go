@@ -70,6 +70,8 @@ func endNote(r *machine.Run) string {
 	}
 	if said := OutOfMemory(r.OOM); said != "" {
 		how += ", " + said
+	} else if t := r.Thinned; t != nil {
+		how += ", something of it was killed before: " + OutOfMemory(&t.OOM)
 	}
 	if r.Left > 0 {
 		how += fmt.Sprintf(", %d descendants left", r.Left)

@@ -40,6 +40,10 @@ func TestOutOfMemory(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
+	thinned := machine.Run{Run: 1, State: machine.RunFailed, Exit: new(int), Thinned: &machine.Thinning{OOM: machine.OOM{Limit: machine.LevelTask}}}
+	if got := runNote(&thinned); got != "exit status 0, something of it was killed before: out of memory at the limit of the task" {
+		t.Errorf("%q", got)
+	}
 	run := machine.Run{State: machine.RunFailed, Signal: 9, OOM: &machine.OOM{Limit: machine.LevelTask, Bytes: 1 << 20, Kills: 1}}
 	const want = "signal 9 (KILL), out of memory at the limit of the task, 1.0 MB"
 	if got := runNote(&run); got != want {
@@ -124,6 +128,7 @@ func TestTellerOfTheSandbox(t *testing.T) {
 		machine.ResizeAsked{By: "uid 0", Process: "web", Limits: task.Resources{CPU: 1}},
 		machine.OverDisk{Used: 2048, Allowed: 1024}, machine.Denied{Reason: "no"},
 		machine.Unkillable{Processes: []machine.Undead{{Pid: 1, Command: "x"}}}, machine.Unkillable{},
+		machine.Thinned{RunID: task.RunID{Process: "web"}, OOM: machine.OOM{Limit: machine.LevelProcess, Bytes: 1 << 20, Kills: 2}},
 	} {
 		if line, ok := teller.Line(seconds(1), r); ok {
 			said.WriteString(line + "\n")
@@ -136,6 +141,7 @@ limits of web changed by uid 0: cpu=1
 over disk: sandbox and logs hold 2.0 KB of 1.0 KB
 what the task lives in could not be made: no
 process 1 (x) was killed and does not die
+web/0 goes on, though something of it was killed: out of memory at the limit of the process, 1.0 MB, 2 processes killed
 `
 	if diff := cmp.Diff(want, said.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -41,6 +41,8 @@ func (t *Teller) Line(at machine.Instant, r machine.Record) (line string, ok boo
 		return fmt.Sprintf("%s killing: %s", r.RunID, Because(r.Cause)), true
 	case machine.Ended:
 		return t.ended(r), true
+	case machine.Thinned:
+		return fmt.Sprintf("%s goes on, though something of it was killed: %s", r.RunID, OutOfMemory(&r.OOM)), true
 	case machine.Emptied:
 		return fmt.Sprintf("%s: what it had left behind is gone", r.RunID), t.Verbose
 	}

@@ -19,7 +19,7 @@ func anything(t *rapid.T) Record {
 	cause := one(t, "cause", []Cause{CauseKill, CauseNotReady, CauseRestart, "", "x"})
 	result := one(t, "result", []TaskState{Success, Failed, Killed, Lost, Active, ""})
 	boot := int64(draw(t, "by", -2, 90)) * 1e9
-	switch draw(t, "record", 0, 21) {
+	switch draw(t, "record", 0, 22) {
 	case 0:
 		return Created{Format: draw(t, "format", 0, 1)}
 	case 1:
@@ -58,6 +58,8 @@ func anything(t *rapid.T) Record {
 	case 19:
 		return Cleared{}
 	case 20:
+		return Thinned{id, OOM{Kills: 1}}
+	case 21:
 		return Finished{result, ""}
 	}
 	return Unknown{"x"}

@@ -172,6 +172,7 @@ var kinds = map[string]kind{
 	OverDisk{}.record():     kindOf[OverDisk](),
 	Denied{}.record():       kindOf[Denied](),
 	Unkillable{}.record():   kindOf[Unkillable](),
+	Thinned{}.record():      kindOf[Thinned](),
 	Cleaning{}.record():     kindOf[Cleaning](),
 	Finalizing{}.record():   kindOf[Finalizing](),
 	Clearing{}.record():     kindOf[Clearing](),

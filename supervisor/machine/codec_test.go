@@ -22,6 +22,7 @@ func examples() []Record {
 		Stop: &Stopped{CauseKill, "TERM", 12, Instant{1, 1}}, Kill: CauseTimeout, Signals: []Sent{{"HUP", 3}},
 		LeftStop: &Stopped{CauseCleanup, "INT", 13, Instant{2, 2}}, LeftKill: CauseNextRun,
 		OOM: &OOM{LevelProcess, 1, 2, 3}, Stood: 5,
+		Thinned: &Thinning{OOM{LevelTask, 1, 2, 3}, Instant{6, 7}},
 	}
 	procs := []SnapshotProcess{{
 		Name: "web ✓", Runs: 4, Failures: 1, Over: OverFailed, HeldBy: "me", Again: true, Floor: 5, Delay: 6, Started: true, OldBoot: true,
@@ -43,6 +44,8 @@ func examples() []Record {
 		OverDisk{1, 2},
 		Denied{"no room"},
 		Unkillable{[]Undead{{1, "dd", "D", "io_schedule"}}},
+		Thinned{id, OOM{LevelTask, 1, 2, 3}},
+		Thinned{id, OOM{Limit: LevelMachine, Kills: 1}},
 		Ended{RunID: id, State: RunSuccess},
 		Emptied{id},
 		KillAsked{Grace: 61e9, Lose: true, By: "uid 0", Reason: "x"},

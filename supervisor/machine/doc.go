@@ -50,8 +50,9 @@
 //   - The freezer is what Paused says, after every record. A ResizeAsked or a
 //     PauseAsked is tried before it is recorded; after a recovery Limits and
 //     Paused say what is to hold.
-//   - An Ended says in OOM whose limit of memory was hit. Unkillable names who
-//     was killed and lives; it is said anew after each TakenUp.
+//   - An Ended says in OOM whose limit of memory was hit, if that ended the run.
+//     What a run outlives of that kind is a Thinned. Unkillable names who was
+//     killed and lives; it is said anew after each TakenUp.
 //
 // # Edges
 //

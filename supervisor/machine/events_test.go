@@ -20,8 +20,8 @@ func (w *world) happen() {
 	weights := []string{"time", "time", "time", "person", "person", "room", "recover", "compact", "shim dies", "reboot", "kill",
 		"pause", "resize", "misfortune"}
 	if len(w.live) > 0 {
-		can["run"] = w.run
-		weights = append(weights, "run", "run", "run", "run", "run", "run", "run", "run")
+		can["run"], can["thinned"] = w.run, w.thinned
+		weights = append(weights, "thinned", "run", "run", "run", "run", "run", "run", "run", "run")
 	}
 	if len(w.strays) > 0 {
 		can["emptied"] = w.emptied

@@ -135,6 +135,10 @@ func (m *Machine) foldRun(r Record) {
 		id = r.RunID
 		_, run := m.find(id)
 		run.Ready = m.at
+	case Thinned:
+		id = r.RunID
+		_, run := m.find(id)
+		run.Thinned = &Thinning{r.OOM, m.at}
 	case Stopping:
 		id = r.RunID
 		_, run := m.find(id)

@@ -37,7 +37,7 @@ func (m *Machine) legal(r Record) error {
 		return m.legalRequest(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		return m.legalSandbox(r)
-	case Forking, Started, Ready, Stopping, Killing, Ended, Emptied:
+	case Forking, Started, Ready, Thinned, Stopping, Killing, Ended, Emptied:
 		return m.legalRun(r)
 	default:
 		return m.legalPhase(r)
@@ -80,6 +80,8 @@ func (m *Machine) legalRun(r Record) error {
 	case Killing:
 		return m.legalStop(r.RunID, func(run *Run) bool { return run.Kill != "" },
 			func(run *Run) bool { return run.LeftKill != "" }, "killed")
+	case Thinned:
+		return m.legalLive(r.RunID)
 	case Ended:
 		return m.legalEnd(r)
 	case Emptied:
@@ -140,13 +142,21 @@ func (m *Machine) legalStop(id task.RunID, told, leftTold func(*Run) bool, what 
 	return nil
 }
 
-func (m *Machine) legalEnd(r Ended) error {
-	_, run := m.find(r.RunID)
+// legalLive says that a run has not ended.
+func (m *Machine) legalLive(id task.RunID) error {
+	_, run := m.find(id)
 	switch {
 	case run == nil:
-		return fmt.Errorf("there is no run %s", r.RunID)
+		return fmt.Errorf("there is no run %s", id)
 	case !run.Live():
-		return fmt.Errorf("run %s has ended before", r.RunID)
+		return fmt.Errorf("run %s has ended before", id)
+	}
+	return nil
+}
+
+func (m *Machine) legalEnd(r Ended) error {
+	if err := m.legalLive(r.RunID); err != nil {
+		return err
 	}
 	switch r.State {
 	case RunSuccess, RunFailed, RunKilled, RunLost:

@@ -37,6 +37,13 @@ type (
 	Unkillable struct {
 		Processes []Undead `json:"processes"`
 	}
+
+	// Thinned: the kernel killed something of a live run for want of memory,
+	// and the run went on. What it says counts from the run's beginning.
+	Thinned struct {
+		task.RunID
+		OOM OOM `json:"oom"`
+	}
 )
 
 func (ResizeAsked) record() string  { return "resize asked" }
@@ -45,6 +52,7 @@ func (UnpauseAsked) record() string { return "unpause asked" }
 func (OverDisk) record() string     { return "over disk" }
 func (Denied) record() string       { return "denied" }
 func (Unkillable) record() string   { return "unkillable" }
+func (Thinned) record() string      { return "thinned" }
 
 // Undead is a process that was killed and lives.
 type Undead struct {
@@ -85,6 +93,12 @@ func (r *Denied) fields(w *wire) { text(w, "reason", &r.Reason) }
 
 func (r *Unkillable) fields(w *wire) { w.rest(r) }
 
+func (r *Thinned) fields(w *wire) {
+	w.run(&r.Process, &r.Run)
+	w.must("oom")
+	w.oom(&r.OOM)
+}
+
 // optOOM is written where there was one.
 func (w *wire) optOOM(name string, v **OOM) {
 	if !w.may(name, *v == nil) {
@@ -93,10 +107,17 @@ func (w *wire) optOOM(name string, v **OOM) {
 	if w.reading {
 		*v = new(OOM)
 	}
+	w.oom(*v)
+}
+
+func (w *wire) oom(v *OOM) {
+	if w.bad {
+		return
+	}
 	w.open()
-	text(w, "limit", &(*v).Limit)
-	w.int64("bytes", &(*v).Bytes)
-	w.optInt64("peak", &(*v).Peak)
-	w.int("kills", &(*v).Kills)
+	text(w, "limit", &v.Limit)
+	w.int64("bytes", &v.Bytes)
+	w.optInt64("peak", &v.Peak)
+	w.int("kills", &v.Kills)
 	w.close()
 }

@@ -223,22 +223,37 @@ func (o *OOM) said() string {
 	if o.Kills == 0 {
 		return "it was killed with another process of the task that ran out of memory"
 	}
-	b.WriteString("out of memory: ")
-	switch {
-	case o.Limit == LevelMachine:
-		b.WriteString("the machine's, or a limit above the task's, was hit")
-	case o.Bytes > 0:
-		fmt.Fprintf(&b, "the limit of the %s, %s, was hit", o.Limit, task.Size(o.Bytes))
-	default:
-		fmt.Fprintf(&b, "the limit of the %s was hit", o.Limit)
-	}
-	if o.Peak > 0 {
-		fmt.Fprintf(&b, " (it held at most %s)", task.Size(o.Peak))
-	}
+	b.WriteString("out of memory: " + o.hit())
 	if o.Kills > 1 {
 		fmt.Fprintf(&b, ", %d processes were killed", o.Kills)
 	}
 	return b.String()
+}
+
+// hit is "the limit of the process, 64MB, was hit (it held at most 64MB)".
+func (o *OOM) hit() string {
+	var s string
+	switch {
+	case o.Limit == LevelMachine:
+		s = "the machine's, or a limit above the task's, was hit"
+	case o.Bytes > 0:
+		s = fmt.Sprintf("the limit of the %s, %s, was hit", o.Limit, task.Size(o.Bytes))
+	default:
+		s = fmt.Sprintf("the limit of the %s was hit", o.Limit)
+	}
+	if o.Peak > 0 {
+		s += fmt.Sprintf(" (it held at most %s)", task.Size(o.Peak))
+	}
+	return s
+}
+
+// said is what befell a run that went on: "2 of its processes were killed for
+// want of memory, the last 3.1s ago: the limit of the process, 64MB, was hit".
+func (t *Thinning) said(when string) string {
+	if t.Kills == 1 {
+		return fmt.Sprintf("1 of its processes was killed for want of memory, %s: %s", when, t.hit())
+	}
+	return fmt.Sprintf("%d of its processes were killed for want of memory, the last %s: %s", t.Kills, when, t.hit())
 }
 
 // undead names those who do not die.

@@ -128,6 +128,20 @@ func (w *world) misfortune() {
 	}
 }
 
+// thinned has something of a live run killed, which decides nothing.
+func (w *world) thinned() {
+	live := w.m.Live()
+	if len(live) == 0 {
+		return
+	}
+	id := one(w.t, "thinned", live)
+	before := w.m.Decide(w.instant())
+	w.write(Thinned{id, OOM{Limit: LevelTask, Bytes: 4096, Kills: draw(w.t, "kills", 1, 3)}})
+	if after := w.m.Decide(w.instant()); !reflect.DeepEqual(before, after) {
+		w.t.Fatalf("after the death of something of %s, which goes on, is decided %v, before %v", id, after, before)
+	}
+}
+
 // oom is nil, or how the memory ran out.
 func (w *world) oom() *OOM {
 	if draw(w.t, "oom", 0, 9) > 0 {

@@ -58,6 +58,8 @@ func showRecord(s *stage, r Record) string {
 		return fmt.Sprintf("%s, %d of %d", name, r.Used, r.Allowed)
 	case Cleaning:
 		return fmt.Sprintf("%s, %s by %s: %s", name, r.Result, s.clock(r.By), r.Reason)
+	case Thinned:
+		return fmt.Sprintf("%s %s: %d killed, %s", name, r.RunID, r.OOM.Kills, r.OOM.hit())
 	case Finished:
 		return fmt.Sprintf("%s, %s: %s", name, r.State, r.Reason)
 	}

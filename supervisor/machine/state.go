@@ -103,11 +103,14 @@ type Run struct {
 	Rusage  Rusage   `json:"rusage,omitzero"`   //
 	Tail    string   `json:"tail,omitempty"`    // kept of the first failure and of the last
 	Left    int      `json:"left,omitempty"`    // descendants that live on
-	OOM     *OOM     `json:"oom,omitempty"`     // something of it was killed for want of memory
+	OOM     *OOM     `json:"oom,omitempty"`     // its end: something of it was killed for want of memory
 	Stood   int64    `json:"stood,omitempty"`   // nanoseconds for which the task was paused since it started
 	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop
 	Kill    Cause    `json:"kill,omitempty"`    // it was killed
 	Signals []Sent   `json:"signals,omitempty"` // that people asked for
+
+	// Thinned: something of it was killed for want of memory, and it went on.
+	Thinned *Thinning `json:"thinned,omitempty"`
 
 	LeftStop *Stopped `json:"left_stop,omitempty"` // what it left behind was told to stop
 	LeftKill Cause    `json:"left_kill,omitempty"` // what it left behind was killed
@@ -115,6 +118,12 @@ type Run struct {
 
 // Live says that the run has not ended.
 func (r *Run) Live() bool { return r.State == Forked || r.State == Running }
+
+// Thinning is what was killed of a run that went on.
+type Thinning struct {
+	OOM
+	At Instant `json:"at"` // when it was noted last
+}
 
 // Stopped says how a run was told to stop.
 type Stopped struct {

@@ -227,15 +227,15 @@ func (s *stage) fact(w words) Record {
 		return Ready{id}
 	case "emptied":
 		return Emptied{id}
+	case "thinned":
+		return Thinned{id, *s.oom(w)}
 	}
 	return s.m.Judge(s.instant(), s.exit(w, id))
 }
 
 func (s *stage) exit(w words, id task.RunID) Exit {
 	e := Exit{RunID: id, Left: w.int("left", 0), Tail: w.options["tail"], At: s.instant()}
-	if v, ok := w.options["oom"]; ok {
-		e.OOM = &OOM{Limit: Level(v), Bytes: int64(w.int("limit", 0)), Peak: int64(w.int("peak", 0)), Kills: w.int("kills", 1)}
-	}
+	e.OOM = s.oom(w)
 	for _, n := range strings.FieldsFunc(w.options["delivered"], func(r rune) bool { return r == ',' }) {
 		e.Signals = append(e.Signals, task.Signal(n).Number())
 	}
@@ -261,6 +261,14 @@ func (s *stage) exit(w words, id task.RunID) Exit {
 		panic("there is no command " + w.verb)
 	}
 	return e
+}
+
+func (s *stage) oom(w words) *OOM {
+	v, ok := w.options["oom"]
+	if !ok {
+		return nil
+	}
+	return &OOM{Limit: Level(v), Bytes: int64(w.int("limit", 0)), Peak: int64(w.int("peak", 0)), Kills: w.int("kills", 1)}
 }
 
 // run is "web/3", or with "web" alone its latest run.

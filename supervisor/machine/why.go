@@ -62,6 +62,7 @@ func (w *why) task() {
 		if m.Kill != nil {
 			w.say("it is to be killed %s", m.Kill.asked())
 		}
+		w.thinned()
 		w.notRunning()
 	default:
 		w.say("the task is %s and will be %s: %s", m.Stage, m.Result, m.Reason)
@@ -84,6 +85,21 @@ func (w *why) census() string {
 		s += fmt.Sprintf(", %d failed for good", c.Failed)
 	}
 	return s
+}
+
+// thinned says of whom something was killed that others have outlived.
+func (w *why) thinned() {
+	for i := range w.m.procs {
+		p := &w.m.procs[i]
+		if run := p.live(); run != nil && run.Thinned != nil {
+			w.say("run %d of %s lives; %s", run.Run, named(p.def.Name), w.outlived(run))
+		}
+	}
+}
+
+// outlived says what was killed of a live run.
+func (w *why) outlived(run *Run) string {
+	return run.Thinned.said(short(max(0, time.Duration(w.now-run.Thinned.At.Boot))) + " ago")
 }
 
 func (w *why) notRunning() {
@@ -148,6 +164,9 @@ func (w *why) process(i int) {
 	name := named(p.def.Name)
 	if run := p.live(); run != nil {
 		w.say("%s is %s: run %d lives%s", name, run.State, run.Run, w.stopped(p, run))
+		if run.Thinned != nil {
+			w.say("%s", w.outlived(run))
+		}
 		w.before(p)
 		return
 	}
@@ -258,6 +277,10 @@ func (w *why) end(p *process, run *Run) {
 		s += "; it is FAILED"
 	}
 	w.say("%s", s)
+	if run.Thinned != nil && run.OOM == nil {
+		before := time.Duration(run.Ended.Boot - run.Thinned.At.Boot)
+		w.say("%s", run.Thinned.said(short(max(0, before))+" before its end"))
+	}
 	if tail := strings.TrimSpace(run.Tail); tail != "" {
 		w.say("its last line of stderr: %s", task.Quote(tail[strings.LastIndexByte(tail, '\n')+1:]))
 	}
