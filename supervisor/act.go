@@ -73,7 +73,7 @@ func (b *brain) prepare(id task.RunID) {
 	b.prune(id)
 	spec, err := b.spec(id)
 	if err == nil {
-		if e := b.enter(&spec, id.Process); e != nil {
+		if e := b.enter(&spec, id); e != nil {
 			err = errors.New(e.Error()) // for a group "no space" is not about the disk
 		}
 	}

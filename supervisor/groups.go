@@ -260,19 +260,22 @@ func (b *brain) limitProcess(name string) error {
 }
 
 // enter says in the spec of a run which groups it is born into.
-func (b *brain) enter(spec *shim.Spec, process string) error {
+func (b *brain) enter(spec *shim.Spec, id task.RunID) error {
 	if err := b.hold(); err != nil {
 		return err
 	}
 	if b.tree == nil {
 		return nil
 	}
-	if err := b.limitProcess(process); err != nil {
+	if err := b.renew(id); err != nil {
 		return err
 	}
-	leaf := b.tree.Process(process)
+	if err := b.limitProcess(id.Process); err != nil {
+		return err
+	}
+	leaf := b.tree.Process(id.Process)
 	spec.Group, spec.Joins = leaf.Entry()
-	spec.Counts = b.countBefore(process)
+	spec.Counts = b.countBefore(id.Process)
 	return nil
 }
 
