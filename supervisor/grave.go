@@ -3,6 +3,8 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"syscall"
 	"time"
 
@@ -18,23 +20,35 @@ const patienceWithDead = 10 * time.Second
 
 // grave is what became of killing a group.
 type grave struct {
-	process string // "": the whole task
-	err     error  // nil: it has been seen empty
+	process string           // "": the whole task
+	err     error            // nil: it has been seen empty, and the leaves are removed
+	leaves  []string         // the processes whose leaves these are
+	tallies map[string]tally // what is counted in these: they are about to be removed
 }
 
 // inter kills everything in the leaf of a process, or with "" in the task, in
-// a goroutine of its own, which tells b.emptied: once when all are dead, and
-// before that whenever somebody does not die. The one who closes the brain
-// waits for it.
+// a goroutine of its own, which tells b.emptied: once when all are dead and
+// their leaves removed, and before that whenever somebody does not die, or a leaf
+// does not go. The one who closes the brain waits for it.
 func (b *brain) inter(process string) {
 	if b.graves[process] {
 		return
 	}
 	b.graves[process] = true
+	leaves := []string{process}
+	if process == "" {
+		leaves = nil // it is over, or only finals are to come, in leaves of their own
+		if !b.clearing {
+			leaves = slices.Collect(maps.Keys(b.limited))
+		}
+	}
+	for _, name := range leaves {
+		b.unwatch(name)
+	}
 	b.digging.Add(1)
 	go func() {
 		defer b.digging.Done()
-		b.dig(process)
+		b.dig(process, leaves)
 	}()
 }
 
@@ -50,28 +64,33 @@ func (b *brain) interRun(id task.RunID) {
 	b.inter(id.Process)
 }
 
-func (b *brain) dig(process string) {
+// dig is the goroutine of inter. Of the brain it uses only what does not change.
+func (b *brain) dig(process string, leaves []string) {
 	group := b.tree.Task()
 	if process != "" {
 		group = b.tree.Process(process)
 	}
-	tell := func(err error) {
+	tell := func(g grave) {
 		select {
-		case b.emptied <- grave{process, err}:
+		case b.emptied <- g:
 		case <-b.until.Done():
 		}
 	}
+	g := grave{process: process, leaves: leaves}
 	for b.until.Err() == nil {
 		inTime, cancel := context.WithTimeout(b.until, patienceWithDead)
-		err := group.Kill(inTime)
+		g.err = group.Kill(inTime)
 		cancel()
-		if b.until.Err() == nil {
-			tell(err)
+		if g.err == nil && len(leaves) > 0 {
+			tell(grave{process: process, tallies: tallies(b.tree, leaves)})
+			g.err = level(b.until, b.tree, leaves)
 		}
-		if err == nil {
+		tell(g)
+		switch {
+		case g.err == nil:
 			return
-		}
-		if !errors.As(err, new(*cgroup.Alive)) { // it could not be asked
+		case errors.As(g.err, new(*cgroup.Alive)), errors.Is(g.err, syscall.EBUSY): // that took its time
+		default: // it could not be asked
 			select {
 			case <-time.After(patienceWithDead):
 			case <-b.until.Done():
@@ -84,16 +103,14 @@ func (b *brain) dig(process string) {
 func (b *brain) interred(g grave) {
 	var alive *cgroup.Alive
 	switch {
+	case g.tallies != nil:
+		maps.Copy(b.tallies, g.tallies)
 	case g.err == nil:
 		delete(b.graves, g.process)
-		b.level(g.process)
-		if g.process == "" {
-			if b.proof {
-				b.proof, b.cleared, b.relist = false, b.clearing, true
-			}
-			return
+		b.leveled(g)
+		if g.process == "" && b.proof {
+			b.proof, b.cleared, b.relist = false, b.clearing, true
 		}
-		b.noteEmpty(g.process)
 		if !b.full {
 			b.spawnForked()
 		}
@@ -101,7 +118,7 @@ func (b *brain) interred(g grave) {
 		b.log("%v", alive)
 		b.nameUndead(alive)
 	default:
-		b.log("kill what is left: %v", g.err)
+		b.log("what was killed is not gone: %v", g.err)
 	}
 }
 
@@ -171,36 +188,26 @@ func (b *brain) lingering(id task.RunID) int {
 	return len(pids)
 }
 
-// level removes a group that was killed, so that the next run gets a new one:
-// kernels since 6.14 count the kills of a group, and kill whoever is cloned into
-// one that was killed more often than the group of who clones (kill_seq in
-// kernel/cgroup/cgroup.c).
-func (b *brain) level(process string) {
-	group := b.tree.Task()
-	if process != "" {
-		group = b.tree.Process(process)
-	} else if b.clearing {
-		return // it is over
-	}
-	if b.memory != nil && process != "" {
-		if err := b.memory.Forget(group); err != nil {
-			b.log("%v", err)
-		}
-	}
-	inTime, cancel := context.WithTimeout(b.until, vacateWithin)
+// level removes the leaves of what was killed, so that the next runs get new
+// ones: kernels since 6.14 count the kills of a group, and kill whoever is cloned
+// into one that was killed more often than the group of who clones (kill_seq in
+// kernel/cgroup/cgroup.c). The kernel may take its time to let go of a leaf;
+// nobody waits for that but the next run in it.
+func level(until context.Context, tree *cgroup.Tree, leaves []string) error {
+	inTime, cancel := context.WithTimeout(until, vacateWithin)
 	defer cancel()
-	err := group.Remove(inTime)
-	if err != nil {
-		b.log("a group that was killed stays: %v", err)
+	var all []error
+	for _, name := range leaves {
+		all = append(all, tree.Process(name).Remove(inTime))
 	}
-	if process != "" {
-		delete(b.limited, process)
-		return
-	}
-	clear(b.limited)
-	b.held = false
-	if err := b.hold(); err != nil {
-		b.log("the task's groups are not as they should be: %v", err)
+	return errors.Join(all...)
+}
+
+// leveled notes which leaves are no more.
+func (b *brain) leveled(g grave) {
+	for _, name := range g.leaves {
+		delete(b.limited, name)
+		b.noteEmpty(name)
 	}
 }
 

@@ -34,14 +34,19 @@ type groups struct {
 	until   context.Context // ends with the brain
 	leave   context.CancelFunc
 
-	memory  *cgroup.Watcher     // nil unless we must see to it that all die with a victim
-	starved map[task.RunID]bool // they were killed with a victim, and their end is not noted
+	memory  *cgroup.Watcher             // nil where there is nothing to hear of
+	rung    map[cgroup.Group]bool       // groups whose bell has rung, to be looked at again
+	second  *time.Timer                 // runs only while there are such
+	starved map[task.RunID]*machine.OOM // they were killed with a victim, and their end is not noted
+	tallies map[string]tally            // of leaves that are no more
 }
 
 // openGroups reads where the groups are, if that is known already. Those of an
 // earlier boot are gone.
 func (b *brain) openGroups() error {
-	b.fresh = make(map[string]bool)
+	b.fresh, b.tallies, b.rung = make(map[string]bool), make(map[string]tally), make(map[cgroup.Group]bool)
+	b.second = time.NewTimer(time.Hour)
+	b.second.Stop()
 	b.limited, b.graves, b.emptied = make(map[string]bool), make(map[string]bool), make(chan grave)
 	b.until, b.leave = context.WithCancel(context.Background())
 	g, found, err := sandbox.ReadGroups(b.Dir)
@@ -68,14 +73,14 @@ func (b *brain) contain(ctx context.Context) error {
 		return nil
 	}
 	if err := b.watchMemory(); err != nil {
-		b.log("that all die with a victim of memory is not seen to: %v", err)
+		b.log("who runs out of memory is told by its end only: %v", err)
 	}
 	for _, id := range b.machine.Live() {
 		if err := b.limitProcess(id.Process); err != nil {
 			b.log("the limits of %s may not hold: %v", id.Process, err)
 		}
 	}
-	b.hearMemory() // of what happened while no brain lived
+	b.hearMemory(func(string) bool { return true }) // of what happened while no brain lived
 	b.standby = false
 	if err := b.settleFreezer(ctx); err != nil {
 		b.log("%v", err)
@@ -117,6 +122,7 @@ func (b *brain) begun() bool {
 func (b *brain) closeGroups() error {
 	b.leave()
 	b.closeDisk()
+	b.second.Stop()
 	b.digging.Wait()
 	if b.memory == nil {
 		return nil
@@ -250,12 +256,11 @@ func (b *brain) limitProcess(name string) error {
 		}
 	}
 	b.fresh[name] = fresh
-	if b.memory != nil && b.countOOM(name) != nil {
-		if err := b.memory.OOM(leaf); err != nil {
-			return err
-		}
+	if err := b.watchLeaf(name); err != nil {
+		return err
 	}
 	b.limited[name] = true
+	delete(b.tallies, name)
 	return nil
 }
 

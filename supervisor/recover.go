@@ -202,7 +202,7 @@ func (b *brain) bury(ctx context.Context, gone []orphan) error {
 		if err := b.interNow(ctx, b.tree.Process(o.Process)); err != nil {
 			return err
 		}
-		b.level(o.Process)
+		b.inter(o.Process) // for the next run to have a new leaf
 	}
 	for _, o := range gone {
 		o.after()

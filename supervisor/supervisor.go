@@ -129,12 +129,14 @@ func (b *brain) wait(ctx context.Context) error {
 		b.alarm.heard()
 	case g := <-b.emptied:
 		b.interred(g)
-	case _, ok := <-b.memoryBells():
+	case bell, ok := <-b.memoryBells():
 		if !ok {
 			b.deafMemory()
 			return nil
 		}
-		b.hearMemory()
+		b.heedMemory(bell.Group)
+	case <-b.second.C:
+		b.heedAgain()
 	case t := <-b.diskTold():
 		b.hearDisk(t)
 	case <-b.retry.C:

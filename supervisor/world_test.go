@@ -217,6 +217,12 @@ func (w *world) entries() []machine.Entry {
 // state is the fold of the journal so far.
 func (w *world) state() machine.State {
 	w.Helper()
+	return w.machine().State()
+}
+
+// machine is one that has folded the journal so far.
+func (w *world) machine() *machine.Machine {
+	w.Helper()
 	data, err := os.ReadFile(w.dir.TaskJSON())
 	if err != nil {
 		w.Fatal(err)
@@ -231,7 +237,7 @@ func (w *world) state() machine.State {
 			w.Fatalf("record %d: %v", e.Seq, err)
 		}
 	}
-	return m.State()
+	return m
 }
 
 // until waits for a condition that the journal, or another file in the task's
