@@ -17,6 +17,7 @@ import (
 
 	"github.com/dewarhq/dewar/sandbox/container"
 	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/mute"
 	"github.com/dewarhq/dewar/test/programs"
 )
 
@@ -146,6 +147,25 @@ func TestLeftoversEndWithTheRun(t *testing.T) {
 			t.Errorf("pid %s: %v is not the second that a stubborn one is given", pid, took)
 		}
 		gone(t, word)
+	}
+}
+
+// What the command leaves behind and nothing can kill does not keep its end from
+// being known.
+func TestLeftoversThatDoNotDie(t *testing.T) {
+	w := newWorld(t)
+	for _, pid := range scopes {
+		fs := mute.Mount(t)
+		r := w.start(withPid(pid), 0, "sh", "-c", "cat "+fs.Dir+"/file & sleep 0.1; exit 4")
+		fs.Asked(t)
+		if code, out := r.end(); code != 4 || out != "" {
+			t.Errorf("pid %s: ended with %d, %q", pid, code, out)
+		}
+		if len(marked(t, fs.Dir+"/file")) == 0 {
+			t.Errorf("pid %s: nothing was left", pid)
+		}
+		fs.Close(t)
+		gone(t, fs.Dir+"/file")
 	}
 }
 

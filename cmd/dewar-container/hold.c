@@ -156,12 +156,15 @@ static int children(int sig) {
 }
 
 // drain does for a command without a pid namespace what the end of one does.
+// Who does not die of KILL is not waited for: the shim names him.
 static void drain(int signals) {
 	long long end = dewar_now_ms() + GRACE_MS;
 	for (int sig = SIGTERM; children(sig) > 0;) {
 		struct pollfd p = {signals, POLLIN, 0};
 		struct signalfd_siginfo info;
 		long long left = end - dewar_now_ms();
+		if (left <= -GRACE_MS)
+			return;
 		if (left <= 0)
 			sig = SIGKILL;
 		if (poll(&p, 1, left > 0 ? (int)left : 10) > 0 && read(signals, &info, sizeof info) < 0)
@@ -226,11 +229,19 @@ void dewar_hold(int argc, char **argv) {
 		unstarted("watch for signals: %s", strerror(errno));
 	begin(argc - 7, argv + 7);
 
+	// Once the command has ended its init has this long: the kernel lets it end
+	// only when everything inside has died, which may be never.
+	long long patience = -1;
 	int reported = -1, status;
 	struct pollfd p[2] = {{signals, POLLIN, 0}, {sock, POLLIN, 0}};
 	for (;;) {
 		struct signalfd_siginfo info;
-		if (poll(p, 2, -1) < 0)
+		if (reported >= 0 && patience < 0)
+			patience = dewar_now_ms() + 2 * GRACE_MS;
+		long long left = patience < 0 ? -1 : patience - dewar_now_ms();
+		if (patience >= 0 && left <= 0)
+			end(reported);
+		if (poll(p, 2, (int)left) < 0)
 			continue;
 		if (p[1].revents) // first: a report comes before its sender's end
 			hear(&reported, argv[6], &p[1]);
