@@ -36,7 +36,11 @@ func rootFS(w container.Walls) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("use the root file system: %s is neither a directory nor a tar", src.Name())
 	}
-	if err := unpackOnce(w.TaskDir, src); err != nil {
+	err = unpackOnce(w.TaskDir, src)
+	if errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("it is no tar, not a whole one, or compressed: %w", err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", src.Name(), err)
 	}
 	return openBelow(w.TaskDir, closet, unpacked)

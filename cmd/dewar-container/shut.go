@@ -103,3 +103,32 @@ func (s *stage) openAgain(o opened, shut string) error {
 	}
 	return bind(o.place, procPath(dst))
 }
+
+// mayHide is an error if there is nothing to hide, or what is the task's own.
+func (s *stage) mayHide(path string) error {
+	f, err := openTarget(s.root(), path, false, false)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	top, err := os.Readlink(procPath(f))
+	if err != nil {
+		return err
+	}
+	for _, o := range s.open {
+		if at, err := s.seenAt(o); err != nil || below(at, top) {
+			return errors.Join(err, fmt.Errorf("%s, which the task needs, is in there", o.target))
+		}
+	}
+	return nil
+}
+
+// seenAt is the path, on the stage, at which something is seen.
+func (s *stage) seenAt(o opened) (string, error) {
+	f, err := openTarget(s.root(), o.target, false, false)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return os.Readlink(procPath(f))
+}

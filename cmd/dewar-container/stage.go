@@ -259,17 +259,15 @@ func (s *stage) keep(src *os.File, dir bool) error {
 
 // composeReadOnly makes paths read-only, with all that is mounted below them but
 // for what is the task's own. Those in /proc, /sys and an own /dev are
-// libcontainer's.
+// libcontainer's, and so are those to be hidden, which have to be there.
 func (s *stage) composeReadOnly() error {
 	for _, path := range s.w.Isolation.Hidden {
 		if s.libcontainers(path) {
 			continue
 		}
-		f, err := openTarget(s.root(), path, false, false)
-		if err != nil {
+		if err := s.mayHide(path); err != nil {
 			return fmt.Errorf("hide %s: %w", path, err)
 		}
-		f.Close()
 	}
 	for _, path := range slices.Sorted(slices.Values(s.w.Isolation.ReadOnly)) { // one above comes before those below
 		if s.libcontainers(path) {
