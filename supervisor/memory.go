@@ -129,15 +129,15 @@ func (b *brain) blameMemory(e *machine.Exit) {
 	}
 }
 
-// isCause says that an end is that of a victim, or of a shell that tells of one:
-// nothing of the run was killed but what is known to have been outlived, a while
-// ago. Where all are to die with a victim, any end is.
+// isCause says that an end is that of a victim, of a shell that tells of one, or
+// of a run that could not begin, unless whoever was killed is known to have been
+// outlived, for a while. Where all are to die with a victim, any end is.
 func (b *brain) isCause(oom *machine.OOM, e *machine.Exit) bool {
 	const aWhile, toldByShell = int64(time.Second), 128 + killNumber
 	if b.sharesOOM() || oom.Kills == 0 {
 		return true
 	}
-	if e.Signal != killNumber && (e.Exit == nil || *e.Exit != toldByShell) {
+	if e.Error == "" && e.Signal != killNumber && (e.Exit == nil || *e.Exit != toldByShell) {
 		return false
 	}
 	run, _ := b.machine.Run(e.RunID)

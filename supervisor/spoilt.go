@@ -1,8 +1,6 @@
 package supervisor
 
 import (
-	"syscall"
-
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
 )
@@ -10,7 +8,7 @@ import (
 // renew has limitProcess make the leaf of a process anew for a run, if nobody
 // lives in it, where an earlier run has left it so that none can be born into it:
 // a payload may have the rights to write there, as root's has. It may also have
-// killed its leaf, and itself with it (see grave.level); that can only be guessed.
+// killed its leaf, and itself with it (see level); that can only be guessed.
 func (b *brain) renew(id task.RunID) error {
 	if !b.limited[id.Process] {
 		return nil
@@ -20,11 +18,7 @@ func (b *brain) renew(id task.RunID) error {
 	if err != nil || fit && !b.mayHaveKilled(task.RunID{Process: id.Process, Run: id.Run - 1}) {
 		return err
 	}
-	if b.memory != nil {
-		if err := b.memory.Forget(leaf); err != nil {
-			b.log("%v", err)
-		}
-	}
+	b.unwatch(id.Process)
 	delete(b.limited, id.Process)
 	return nil
 }
@@ -33,5 +27,5 @@ func (b *brain) renew(id task.RunID) error {
 // else, or never began.
 func (b *brain) mayHaveKilled(id task.RunID) bool {
 	run, known := b.machine.Run(id)
-	return known && !run.Live() && (run.Signal == int(syscall.SIGKILL) || run.State == machine.RunFailed && run.Exit == nil && run.Signal == 0)
+	return known && !run.Live() && (run.Signal == killNumber || run.State == machine.RunFailed && run.Exit == nil && run.Signal == 0)
 }

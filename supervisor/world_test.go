@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,6 +33,8 @@ type world struct {
 	id    string
 	env   []string
 	brain string // the brain's program
+
+	within []string // the cgroup.procs files of groups that shims enter first
 
 	reaped []chan struct{} // closed when a shim that we have started is reaped
 }
@@ -89,7 +90,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	defer console.Close()
-	cmd := exec.Command(shimBinary(), string(w.dir), "--", w.brain, string(w.dir))
+	cmd := entering(w.within, shimBinary(), string(w.dir), "--", w.brain, string(w.dir))
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = w.env, "/", console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

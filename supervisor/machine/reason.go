@@ -185,7 +185,7 @@ func (r *Run) how() string {
 		if r.Stop != nil && r.Stop.Cause == CauseNotReady {
 			return r.Reason
 		}
-		return "could not be started: " + r.Reason
+		s = "could not be started"
 	case r.State == RunKilled && r.Stop != nil:
 		s += ", told to stop (" + string(r.Stop.Cause) + ")"
 	}
