@@ -58,7 +58,7 @@ sums over the processes that live, and its line says so.
 
 Keys: c, m, p and i sort, arrows and pages scroll, q quits. Elsewhere than on a
 terminal, with --once and with --json it takes two samples and prints them.`,
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if time.Duration(f.interval) < shortest {
 				return misuse(errors.New("--interval is too short for rates to mean anything: 50ms is the least"))
 			}
@@ -66,6 +66,7 @@ terminal, with --once and with --json it takes two samples and prints them.`,
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.Close()) }()
 			if out, ok := a.out.(*os.File); ok && !f.once && !f.json && term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(a.in.Fd())) {
 				return a.topLive(c.Context(), f, s, out)
 			}

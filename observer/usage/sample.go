@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/dewarhq/dewar/observer"
-	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/supervisor/machine"
 )
@@ -56,26 +55,31 @@ type Disk struct {
 
 // Read samples a task. A group that has gone, and a process, are left out. The
 // error says why there is nothing to be read at all.
-func Read(v *observer.View) (Sample, error) {
+func Read(v *observer.View) (Sample, error) { return read(v, groupsOnce) }
+
+func read(v *observer.View, fromGroups func(*Sample, *observer.View, *cgroup.Tree) error) (Sample, error) {
 	s := Sample{At: time.Now(), Source: FromGroups}
 	if d := v.Disk; d != nil {
 		s.Disk = &Disk{Used: d.Bytes, Allowed: d.Allowed, At: d.Finished}
 	}
 	if g := v.Groups; g != nil && g.Used() && !v.Rebooted {
-		return s, s.fromGroups(v, g)
+		return s, fromGroups(&s, v, cgroup.Open(g.Place))
 	}
 	s.Source = FromProcesses
 	return s, s.fromProcesses(v)
 }
 
-func (s *Sample) fromGroups(v *observer.View, g *sandbox.Groups) (err error) {
-	tree := cgroup.Open(g.Place)
-	if s.Task.Usage, err = tree.Task().Usage(); err != nil {
+func groupsOnce(s *Sample, v *observer.View, tree *cgroup.Tree) error {
+	return s.fromGroups(v, tree.Task().Usage, func(name string) (cgroup.Usage, error) { return tree.Process(name).Usage() })
+}
+
+func (s *Sample) fromGroups(v *observer.View, all func() (cgroup.Usage, error), of func(process string) (cgroup.Usage, error)) (err error) {
+	if s.Task.Usage, err = all(); err != nil {
 		return err
 	}
 	for i := range v.State.Processes {
 		name := v.State.Processes[i].Name
-		u, err := tree.Process(name).Usage()
+		u, err := of(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

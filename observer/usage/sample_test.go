@@ -95,11 +95,18 @@ func TestReadOfNothing(t *testing.T) {
 	}
 }
 
-func TestReadGroups(t *testing.T) {
+// grouped is a task with groups, limits, and one process that runs in its leaf.
+func grouped(t *testing.T) (*observer.View, *cgroup.Tree) {
+	t.Helper()
 	needs.Root(t)
 	host, err := cgroup.Look()
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, word := range []string{"memory", "pids"} {
+		if fact := host.Controllers[word]; !fact.Usable {
+			t.Skip(needs.Prefix + "the " + word + " controller: " + fact.Why)
+		}
 	}
 	place, err := host.Place(t.TempDir())
 	if err != nil {
@@ -135,6 +142,11 @@ func TestReadGroups(t *testing.T) {
 	}
 	v := view(pid, start)
 	v.Groups = &sandbox.Groups{Place: place}
+	return v, tree
+}
+
+func TestReadGroups(t *testing.T) {
+	v, _ := grouped(t)
 	before, now := until(t, v)
 	rows := Rows(&before, now)
 	if now.Source != FromGroups || len(rows) != 2 || rows[0].CPU <= 0 || rows[1].CPU <= 0 {

@@ -8,23 +8,29 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dewarhq/dewar/observer"
+	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/task"
 )
 
 // Sampler samples tasks again and again. A journal is read anew only when it
-// has changed.
+// has changed, and the files of groups are kept open, for as many tasks as half
+// the descriptors that this process may have allow.
 type Sampler struct {
 	Root  string     // of the tasks; those that have ended are left out
 	Tasks []task.Dir // these and no others, also when they have ended; empty: all below Root
 
 	known map[task.Dir]*known
+	spare int // descriptors that meters may still take
 }
 
 type known struct {
 	view   *observer.View
 	stamp  stamp
 	before *Sample
+	meter  *Meter
 }
 
 // stamp tells one state of a journal from another.
@@ -54,6 +60,9 @@ func (s *Sampler) Next() ([]Now, error) {
 			dirs = append(dirs, task.Dir(filepath.Join(s.Root, id)))
 		}
 	}
+	if err := s.count(); err != nil {
+		return nil, err
+	}
 	next := make(map[task.Dir]*known, len(dirs))
 	var all []Now
 	for _, dir := range dirs {
@@ -66,12 +75,44 @@ func (s *Sampler) Next() ([]Now, error) {
 		}
 		next[dir] = k
 		if k.view.Over() && len(s.Tasks) == 0 || errors.Is(k.view.Quarantine, observer.ErrNotTask) {
+			if err := k.meter.Close(); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		all = append(all, k.next())
+		all = append(all, k.next(&s.spare))
+	}
+	var left []error
+	for dir, k := range s.known {
+		if next[dir] == nil {
+			left = append(left, k.meter.Close())
+		}
 	}
 	s.known = next
-	return all, nil
+	return all, errors.Join(left...)
+}
+
+// count finds out how many descriptors are to spare.
+func (s *Sampler) count() error {
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return fmt.Errorf("ask how many files may be open: %w", err)
+	}
+	s.spare = int(min(files.Cur, 1<<20)) / 2
+	for _, k := range s.known {
+		s.spare -= k.meter.open()
+	}
+	return nil
+}
+
+// Close gives back all descriptors.
+func (s *Sampler) Close() error {
+	var all []error
+	for _, k := range s.known {
+		all = append(all, k.meter.Close())
+	}
+	s.known = nil
+	return errors.Join(all...)
 }
 
 // look is what is known of a task, read anew where it has changed.
@@ -88,21 +129,28 @@ func (s *Sampler) look(dir task.Dir) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &known{view: v, stamp: now}
+	k := &known{view: v, stamp: now, meter: &Meter{}}
 	if old := s.known[dir]; old != nil {
 		k.before = old.before
+		return k, old.meter.Close() // limits may have changed, with the journal
 	}
 	return k, nil
 }
 
-func (k *known) next() Now {
+func (k *known) next(spare *int) Now {
 	n := Now{View: k.view}
 	if n.Over() {
 		k.before = nil
+		n.Err = k.meter.Close()
 		return n
 	}
+	read := Read
+	if had := k.meter.open(); had > 0 || *spare > cgroup.MeterFiles*(1+len(n.State.Processes)) {
+		read = k.meter.Read
+		defer func() { *spare -= k.meter.open() - had }()
+	}
 	var err error
-	if n.Sample, err = Read(n.View); err != nil {
+	if n.Sample, err = read(n.View); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // its groups are just being made, or removed
 			n.Err = fmt.Errorf("read what task %s uses: %w", n.ID, err)
 		}

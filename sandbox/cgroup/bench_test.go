@@ -29,7 +29,7 @@ func BenchmarkUsage300(b *testing.B) {
 	b.Run("meters", func(b *testing.B) {
 		meters := make([]*Meter, len(all))
 		for i, g := range all {
-			m, err := g.Meter()
+			m, err := g.Meter(nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -14,35 +14,74 @@ var nothing = Usage{
 var gauges = []struct {
 	controller string // of v1
 	v1, v2     string
-	learn      func(*Usage, []byte)
-	learnV1    func(*Usage, []byte) // if v1's is another text
+	learn      func(*Meter, []byte)
+	learnV1    func(*Meter, []byte) // if v1's is another text
+	rests      func(*Meter) bool    // see gauge
 }{
 	// v2 without a controller (time alone, since 4.15), bandwidth with cpu.
-	{"cpuacct", "cpuacct.usage_user", "cpu.stat", learnCPU, learnUser}, // v1 since 4.6
-	{"cpuacct", "cpuacct.usage_sys", "", nil, learnSystem},             // since 4.6
-	{"cpu", "cpu.stat", "", nil, learnThrottle},                        // since 3.2
-	{"memory", "memory.usage_in_bytes", "memory.current", set(func(u *Usage) *int64 { return &u.Memory }), nil},
-	{"memory", "memory.max_usage_in_bytes", "memory.peak", set(func(u *Usage) *int64 { return &u.MemoryPeak }), nil}, // v2 since 5.19
-	{"memory", "memory.limit_in_bytes", "memory.max", set(func(u *Usage) *int64 { return &u.MemoryLimit }), nil},
-	{"memory", "memory.memsw.usage_in_bytes", "memory.swap.current", set(func(u *Usage) *int64 { return &u.Swap }), learnSwapV1},
-	{"pids", "pids.current", "pids.current", set(func(u *Usage) *int64 { return &u.Pids }), nil},
-	{"pids", "pids.max", "pids.max", set(func(u *Usage) *int64 { return &u.PidsLimit }), nil},
-	{"blkio", "blkio.throttle.io_service_bytes_recursive", "io.stat", learnIO, learnBlkio},   // v1 since 4.12
-	{"", "", "cpu.pressure", press(func(u *Usage) *Pressure { return &u.PressureCPU }), nil}, // since 5.2, as the next
-	{"", "", "memory.pressure", press(func(u *Usage) *Pressure { return &u.PressureMemory }), nil},
-	{"", "", "io.pressure", press(func(u *Usage) *Pressure { return &u.PressureIO }), nil},
+	{"cpuacct", "cpuacct.usage_user", "cpu.stat", in(learnCPU), in(learnUser), nil}, // v1 since 4.6
+	{"cpuacct", "cpuacct.usage_sys", "", nil, in(learnSystem), nil},                 // since 4.6
+	{"cpu", "cpu.stat", "", nil, in(learnThrottle), unlimited},                      // since 3.2
+	{"memory", "memory.usage_in_bytes", "memory.current", set(func(u *Usage) *int64 { return &u.Memory }), nil, nil},
+	{"memory", "memory.max_usage_in_bytes", "memory.peak", set(func(u *Usage) *int64 { return &u.MemoryPeak }), nil, always}, // v2 since 5.19
+	{"memory", "memory.limit_in_bytes", "memory.max", set(func(u *Usage) *int64 { return &u.MemoryLimit }), nil, always},
+	{"memory", "memory.memsw.usage_in_bytes", "memory.swap.current", set(func(u *Usage) *int64 { return &u.Swap }), in(learnSwapV1), swapless},
+	{"pids", "pids.current", "pids.current", set(func(u *Usage) *int64 { return &u.Pids }), nil, nil},
+	{"pids", "pids.max", "pids.max", set(func(u *Usage) *int64 { return &u.PidsLimit }), nil, always},
+	{"blkio", "blkio.throttle.io_service_bytes_recursive", "io.stat", in(learnIO), in(learnBlkio), nil}, // v1 since 4.12
+	{"", "", "cpu.pressure", press(0), nil, calm(0)},                                                    // since 5.2, as the next
+	{"", "", "memory.pressure", press(1), nil, calm(1)},
+	{"", "", "io.pressure", press(2), nil, calm(2)},
 }
 
-func set(field func(*Usage) *int64) func(*Usage, []byte) {
-	return func(u *Usage, text []byte) {
-		if n, ok := number(text); ok {
-			*field(u) = n
+// stalls is how many kinds of pressure there are.
+const stalls = 3
+
+func (m *Meter) pressure(kind int) *Pressure {
+	return [stalls]*Pressure{&m.said.PressureCPU, &m.said.PressureMemory, &m.said.PressureIO}[kind]
+}
+
+func always(*Meter) bool { return true }
+
+// unlimited says that there was no quota when everything was read: the kernel
+// counts periods only where there is one.
+func unlimited(m *Meter) bool { return m.said.Periods == 0 }
+
+func swapless(m *Meter) bool { return m.swapless && m.said.Swap == 0 }
+
+// settled is within which time what somebody waited is found in the averages of
+// all groups that he is in: the kernel brings each up to date every 2 s.
+const settled = 5 * time.Second
+
+// calm says that a pressure still is the 0 that it was: that was read when
+// nobody in the group above had waited for a while, nor has anybody since.
+func calm(kind int) func(*Meter) bool {
+	return func(m *Meter) bool {
+		w := m.within
+		return w != nil && *m.pressure(kind) == Pressure{} && !w.stirred[kind].IsZero() && m.asked[kind].Sub(w.stirred[kind]) > settled
+	}
+}
+
+func press(kind int) func(*Meter, []byte) {
+	return func(m *Meter, text []byte) {
+		*m.pressure(kind) = pressure(text)
+		m.asked[kind] = m.now
+		if waited := waited(text); waited != m.waited[kind] || m.stirred[kind].IsZero() {
+			m.waited[kind], m.stirred[kind] = waited, m.now
 		}
 	}
 }
 
-func press(field func(*Usage) *Pressure) func(*Usage, []byte) {
-	return func(u *Usage, text []byte) { *field(u) = pressure(text) }
+func in(learn func(*Usage, []byte)) func(*Meter, []byte) {
+	return func(m *Meter, text []byte) { learn(&m.said, text) }
+}
+
+func set(field func(*Usage) *int64) func(*Meter, []byte) {
+	return func(m *Meter, text []byte) {
+		if n, ok := number(text); ok {
+			*field(&m.said) = n
+		}
+	}
 }
 
 func learnCPU(u *Usage, text []byte) {

@@ -120,6 +120,18 @@ func pressure(text []byte) (p Pressure) {
 	return p
 }
 
+// waited reads the total of the first line of a pressure file, which is that of
+// some: microseconds, -1 if there is none.
+func waited(text []byte) int64 {
+	one, _ := line(text)
+	if at := bytes.LastIndexByte(one, '='); at >= 0 {
+		if n, ok := number(one[at+1:]); ok {
+			return n
+		}
+	}
+	return -1
+}
+
 // hundredths reads "12.34".
 func hundredths(b []byte) float64 {
 	whole, part, _ := bytes.Cut(b, []byte("."))

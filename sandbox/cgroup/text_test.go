@@ -55,6 +55,9 @@ func TestGauges(t *testing.T) {
 	if got := pressure([]byte(psiText)); got != (Pressure{12.34, 0.07}) {
 		t.Errorf("pressure: %+v", got)
 	}
+	if got := waited([]byte(psiText)); got != 149271 {
+		t.Errorf("waited: %d", got)
+	}
 	// cpu.stat of a group without the cpu controller has no periods.
 	u = nothing
 	learnCPU(&u, []byte("usage_usec 1\nuser_usec 1\nsystem_usec 0\n"))
