@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/dewarhq/dewar/test/soak"
 )
 
 // Outcome is what became of one test in one lane.
@@ -102,6 +104,9 @@ func (r *reader) take(e event) {
 	case leftAction:
 		r.results.Left = append(r.results.Left, strings.Fields(e.Output)...)
 	case "output":
+		if strings.HasPrefix(e.Output, soak.Prefix) {
+			r.show(e.Output) // for make soak, whoever passes
+		}
 		r.said[t] = append(r.said[t], e.Output)
 	case "pass", "fail", "skip":
 		if e.Test == "" {

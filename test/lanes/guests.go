@@ -76,10 +76,10 @@ func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err 
 		if !o.wants(g.lane) {
 			continue
 		}
-		argv := append([]string{vm, "-timeout", guestWithin}, g.vm...)
+		argv := append([]string{vm, "-timeout", o.guest}, g.vm...)
 		lanes = append(lanes, &lane{
 			name: g.lane, who: "vm " + strings.Join(g.vm, " "), tree: tree,
-			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane},
+			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane, "DEWAR_SOAK_WHERE=guest " + g.lane},
 			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, packageWithin, g.only),
 		})
 	}

@@ -50,7 +50,7 @@ func (l *lane) run(w io.Writer, o options) (Results, error) {
 	first, status, err := l.once(w, o)
 	const outOfTime = 124 // of test/vm
 	switch {
-	case err != nil:
+	case err != nil, o.once:
 		return first, err
 	case l.argv != nil && status == outOfTime:
 		say(w, "== lane %s: the guest did not end in time; once more\n", l.name)

@@ -18,7 +18,9 @@ import (
 // options are what was asked for on the command line.
 type options struct {
 	race     bool
-	timeout  string
+	once     bool   // what failed is not run once more
+	timeout  string // of a package
+	guest    string // of a guest as a whole
 	run      string
 	lanes    []string // empty: all
 	packages []string

@@ -24,10 +24,10 @@ import (
 type Result struct {
 	Test    string  `json:"test"`
 	Where   string  `json:"where,omitempty"` // DEWAR_SOAK_WHERE: "guest v2"; "" is this machine as it is
-	What    string  `json:"what"`    // "SIGKILL to the brain at a random moment"
-	Times   int     `json:"times"`   // how often it was done
-	Seen    string  `json:"seen"`    // "no run lost, no log line missing"
-	Seconds float64 `json:"seconds"` // between the note and the test's end
+	What    string  `json:"what"`            // "SIGKILL to the brain at a random moment"
+	Times   int     `json:"times"`           // how often it was done
+	Seen    string  `json:"seen"`            // "no run lost, no log line missing"
+	Seconds float64 `json:"seconds"`         // between the note and the test's end
 	Failed  bool    `json:"failed"`
 }
 
