@@ -41,7 +41,7 @@ func (w *world) ask(path, body string, want int) string {
 	return string(answer)
 }
 
-func pause(t *testing.T, pid int) {
+func pause(t testing.TB, pid int) {
 	t.Helper()
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)

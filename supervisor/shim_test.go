@@ -150,7 +150,7 @@ func TestReboot(t *testing.T) {
 }
 
 // rewriteBoot makes a journal one of another boot.
-func rewriteBoot(t *testing.T, dir task.Dir, boot string) {
+func rewriteBoot(t testing.TB, dir task.Dir, boot string) {
 	t.Helper()
 	var payloads [][]byte
 	j, err := journal.Open(dir.Journal(), journal.Options{}, func(payload []byte) error {
