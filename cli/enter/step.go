@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -44,7 +45,6 @@ func Step() {
 
 // step is an error: without one it is the command.
 func step() error {
-	unix.CloseOnExec(wordFd)
 	text, err := io.ReadAll(os.NewFile(orderFd, "order"))
 	if err != nil {
 		return err
@@ -53,7 +53,9 @@ func step() error {
 	if err := json.Unmarshal(text, &o); err != nil {
 		return fmt.Errorf("read what is to be done: %w", err)
 	}
-	unix.CloseOnExec(orderFd)
+	if err := closeOthers(orderFd); err != nil {
+		return err
+	}
 	if err := o.prepare(); err != nil {
 		return err
 	}
@@ -63,6 +65,25 @@ func step() error {
 	}
 	debug.SetGCPercent(-1)
 	return run(calls)
+}
+
+// closeOthers has the execve close every descriptor from first on: ours, and
+// those that the caller's caller has left open, which may be of files that are
+// not for the task's user.
+func closeOthers(first int) error {
+	if err := unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // before kernel 5.11
+	if err != nil {
+		return fmt.Errorf("close what was left open: %w", err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // prepare does what hurts nobody: from the caller's groups, as the caller.

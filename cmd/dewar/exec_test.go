@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/test/needs"
+	"github.com/dewarhq/dewar/test/programs"
 )
 
 // sleeper starts a task t whose process simple sleeps, and waits until it does.
@@ -43,6 +47,24 @@ func TestExecOnTerminal(t *testing.T) {
 	p.types("exit 9\n")
 	if code := p.ends(); code != 9 {
 		t.Errorf("exit status %d, want 9: %q", code, p.text())
+	}
+}
+
+// TestExecLeavesFilesBehind: what our caller has open is not the command's to
+// read, whoever it runs as.
+func TestExecLeavesFilesBehind(t *testing.T) {
+	s := newShell(t)
+	s.sleeper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := programs.Path(t, "dewar")
+	cmd := exec.Command("sh", "-c", `exec 8<"$1" 9<"$1"; exec "$0" exec t -- ls -l /proc/self/fd`, program, secret)
+	cmd.Env = append(os.Environ(), s.env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), " 0 -> ") || strings.Contains(string(out), secret) {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
