@@ -23,7 +23,7 @@ var kernelTests = []struct {
 	{packages: "./sandbox/cgroup/..."},
 	{packages: "./sandbox/disk", run: "Limit|WhoIsNotStopped|Look|Release|AskedByDevice|Rename"},
 	{packages: "./launch", run: "^TestRemoveReleases"},
-	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead)"},
+	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead|Walls($|That|Kill|Under|Without|OutOf|OfARoot))"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
 	{packages: "./test/needs", run: "^Test(Kernel|Systemd)"},
 }
