@@ -10,6 +10,7 @@
 BIN      ?= bin
 FUZZTIME ?= 60s
 SOAK     ?= 10
+GUEST_SOAK ?= 1
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -87,9 +88,10 @@ readme:
 	$(OWN) $(MAKE) --no-print-directory run </dev/null
 	$(MAKE) --no-print-directory test </dev/null
 
-# SOAK times the repetitions of make check, and what they saw written down.
+# SOAK times the repetitions of make check, in guests GUEST_SOAK times, and what
+# they saw written down. SOAK_ARGS picks: -in 'view v1,guest v2' -run RE.
 soak:
-	@$(OWN) go run ./test/soak/report -times $(SOAK) -file docs/reliability.md
+	@$(OWN) go run ./test/soak/report -times $(SOAK) -guest-times $(GUEST_SOAK) -file docs/reliability.md $(SOAK_ARGS)
 
 bench: build
 	$(OWN) go run ./test/bench -bin $(BIN) -json docs/bench.json -doc docs/performance.md

@@ -205,7 +205,7 @@ func (seen *testimony) hear(r machine.Record, dirs []string) bool {
 		return false
 	}
 	if alive := members(dirs); alive != nil {
-		seen.wrong = append(seen.wrong, fmt.Sprintf("when the journal said %T %s there lived: %s", r, finish.State, strings.Join(alive, "; ")))
+		seen.wrong = append(seen.wrong, fmt.Sprintf("when the journal said %s there lived: %s", machine.TypeOf(r), strings.Join(alive, "; ")))
 	}
 	seen.lost = seen.lost || lost
 	seen.state = finish.State
