@@ -36,6 +36,7 @@ type host struct {
 	why       string // of cgroup.None
 	strangers []int  // who keeps our own group from handing controllers down
 	own       string // that group
+	inTask    bool   // we are part of a task of Dewar's
 }
 
 // lookAtHost asks the kernel. It makes nothing.
@@ -49,7 +50,7 @@ func lookAtHost() (host, error) {
 	if err != nil {
 		return host{}, &SystemError{err}
 	}
-	return host{mode: h.Mode, why: h.Why, strangers: strangers, own: h.Own[""]}, nil
+	return host{mode: h.Mode, why: h.Why, strangers: strangers, own: h.Own[""], inTask: h.InTask}, nil
 }
 
 // contain decides which groups a task gets, and of NoGroups says why. The error

@@ -50,3 +50,19 @@ func TestParseIsolation(t *testing.T) {
 		}
 	}
 }
+
+// What a task starts is not led out of it.
+func TestScopedOnlyOutsideOfATask(t *testing.T) {
+	for _, h := range []host{{mode: cgroup.None}, {mode: cgroup.V2, strangers: []int{1}}} {
+		if !h.scoped() {
+			t.Errorf("%+v would be helped by a scope", h)
+		}
+		h.inTask = true
+		if h.scoped() {
+			t.Errorf("%+v would leave its task", h)
+		}
+	}
+	if (host{mode: cgroup.V2}).scoped() {
+		t.Error("a group of our own needs no scope")
+	}
+}

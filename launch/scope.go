@@ -16,8 +16,8 @@ const systemdWithin = 5 * time.Second
 // EnterScope moves this process, before it starts a task, into a scope that
 // systemd delegates to it, where no groups could be made otherwise: because
 // others are in our own, such as the shell, or because it is not ours. Nothing
-// is done where groups can be made, where none are wanted, and where there is no
-// systemd. After an error everything is as it was, and Prepare says what that
+// is done where groups can be made, where none are wanted, where there is no
+// systemd, and in a task of ours, which nothing may leave. After an error everything is as it was, and Prepare says what that
 // means.
 func EnterScope(ctx context.Context, asked Isolation) error {
 	if asked == IsolationNone {
@@ -42,5 +42,8 @@ func EnterScope(ctx context.Context, asked Isolation) error {
 	return nil
 }
 
-// scoped says that a scope would help.
-func (h host) scoped() bool { return h.mode == cgroup.None || len(h.strangers) > 0 }
+// scoped says that a scope would help, and that we may leave our group for it:
+// what is part of a task is to die with it.
+func (h host) scoped() bool {
+	return !h.inTask && (h.mode == cgroup.None || len(h.strangers) > 0)
+}

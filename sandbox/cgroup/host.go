@@ -34,6 +34,10 @@ type Host struct {
 	// freezer whether it can be used, in the words of v2 (io is v1's blkio).
 	Controllers map[string]Fact
 
+	// InTask says that we stand in what a task of Dewar's is contained in, other
+	// than its ctl/: whoever leaves it outlives the task.
+	InTask bool
+
 	Boot string // the boot id
 }
 
@@ -76,8 +80,9 @@ func Look() (Host, error) {
 	if err != nil {
 		return Host{}, fmt.Errorf("look for the boot id: %w", err)
 	}
-	h := look(parseMounts(mounts), parseOwn(own))
-	h.Boot = boot
+	groups := parseOwn(own)
+	h := look(parseMounts(mounts), groups)
+	h.Boot, h.InTask = boot, inTask(groups)
 	return h, nil
 }
 
@@ -106,9 +111,25 @@ func look(mounted []hierarchy, own map[string]string) Host {
 	return h
 }
 
+// inTask finds the name of a task's group on the way to one of ours.
+func inTask(own map[string]string) bool {
+	for _, at := range own {
+		if isCtl(at) {
+			at = path.Dir(path.Dir(at))
+		}
+		if slices.ContainsFunc(strings.Split(at, "/"), isTop) {
+			return true
+		}
+	}
+	return false
+}
+
+// isCtl says whether a group is a task's ctl/.
+func isCtl(at string) bool { return path.Base(at) == "ctl" && isTop(path.Base(path.Dir(at))) }
+
 // usable answers our own group's directory, or why no group can be made there.
 func (h hierarchy) usable(own string) (dir, why string) {
-	if path.Base(own) == "ctl" && isTop(path.Base(path.Dir(own))) {
+	if isCtl(own) {
 		own = path.Dir(path.Dir(own))
 	}
 	dir, why = h.dir(own)
@@ -117,6 +138,9 @@ func (h hierarchy) usable(own string) (dir, why string) {
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return "", "no group can be made in " + dir + ": " + err.Error()
+	}
+	if !exists(dir + "/cgroup.procs") {
+		return "", dir + " is no control group: something else is mounted above it"
 	}
 	if !h.unified {
 		return dir, ""

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"os"
 	"path"
 	"reflect"
 	"strings"
@@ -190,11 +191,25 @@ func TestPlace(t *testing.T) {
 // there.
 func TestOwnGroupOfABrain(t *testing.T) {
 	dir := t.TempDir()
+	if _, why := (hierarchy{mount: dir, root: "/"}).usable("/"); !strings.Contains(why, "is no control group") {
+		t.Errorf("a directory: %q", why)
+	}
+	if err := os.WriteFile(dir+"/cgroup.procs", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	h := hierarchy{mount: dir, root: "/", controllers: []string{"memory"}}
 	if got, why := h.usable("/" + top("x") + "/ctl"); got != dir || why != "" {
 		t.Errorf("%q, %q", got, why)
 	}
 	if got, _ := h.usable("/other/ctl"); got != "" {
 		t.Errorf("%q", got)
+	}
+	for at, want := range map[string]bool{
+		"/": false, "/" + top("x") + "/ctl": false, "/a/" + top("x") + "/task/p-web": true,
+		"/a/" + top("x") + "/task/p-web/" + top("y") + "/ctl": true, "/dewar-x/task/p-web": false,
+	} {
+		if got := inTask(map[string]string{"memory": "/", "": at}); got != want {
+			t.Errorf("in a task at %s: %v", at, got)
+		}
 	}
 }
