@@ -11,8 +11,8 @@ import (
 
 // TestMain lets the test binary be the payload that it measures.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "stamp" {
-		exitOn(stamp(os.Args[2]))
+	if len(os.Args) > 2 && commands[os.Args[1]] != nil {
+		exitOn(commands[os.Args[1]](os.Args[2:]))
 		return
 	}
 	os.Exit(programs.Main(m))
@@ -50,8 +50,11 @@ func TestPromises(t *testing.T) {
 		if !wanted(work) {
 			continue
 		}
-		for by := range rows {
+		for by, p := range rows {
 			median, measured := medians[work][by]
+			if !measured && p.view {
+				continue
+			}
 			if !measured {
 				t.Errorf("%s: %s was not measured", work, by)
 			}

@@ -15,18 +15,26 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "stamp" {
-		exitOn(stamp(os.Args[2]))
+	if len(os.Args) > 2 && commands[os.Args[1]] != nil {
+		exitOn(commands[os.Args[1]](os.Args[2:]))
 		return
 	}
 	bin := flag.String("bin", "bin", "directory of Dewar's programs")
 	times := flag.Int("n", 10, "repetitions of each measurement")
 	quick := flag.Bool("quick", false, "one repetition and short waits: shows that it works, measures little")
+	guests := flag.Bool("guests", true, "measure control groups in a guest, too, where the machine has no v2 with controllers")
 	only := flag.String("only", "", "only work whose name matches")
 	jsonFile := flag.String("json", "", "write the results there too")
 	document := flag.String("doc", "", "put the table into this document, between its marks")
 	flag.Parse()
-	exitOn(run(*bin, *times, *quick, *only, *jsonFile, *document))
+	exitOn(run(options{*bin, *times, *quick, *guests, *only, *jsonFile, *document}))
+}
+
+// commands are what this program is when it is its own payload.
+var commands = map[string]func(args []string) error{
+	"stamp":  func(args []string) error { return stamp(args[0]) },
+	"view":   view,
+	"family": family,
 }
 
 func exitOn(err error) {
@@ -36,8 +44,17 @@ func exitOn(err error) {
 	}
 }
 
-func run(bin string, times int, quick bool, only, jsonFile, document string) (err error) {
-	wanted, err := regexp.Compile(only)
+// options are the flags.
+type options struct {
+	bin            string
+	times          int
+	quick, guests  bool
+	only           string
+	json, document string
+}
+
+func run(o options) (err error) {
+	wanted, err := regexp.Compile(o.only)
 	if err != nil {
 		return err
 	}
@@ -46,10 +63,11 @@ func run(bin string, times int, quick bool, only, jsonFile, document string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(place)) }()
-	b, err := newBench(bin, place, times, quick)
+	b, err := newBench(o.bin, place, o.times, o.quick)
 	if err != nil {
 		return err
 	}
+	b.guests = o.guests && !o.quick
 	if isMemory("/dev/shm") {
 		if b.memory, err = os.MkdirTemp("/dev/shm", "dewar-bench-"); err != nil {
 			return err
@@ -58,11 +76,11 @@ func run(bin string, times int, quick bool, only, jsonFile, document string) (er
 	}
 	report, err := b.measure(wanted.MatchString)
 	report.print(os.Stdout)
-	if jsonFile != "" {
-		err = errors.Join(err, report.write(jsonFile))
+	if o.json != "" {
+		err = errors.Join(err, report.write(o.json))
 	}
-	if document != "" {
-		err = errors.Join(err, report.putInto(document))
+	if o.document != "" {
+		err = errors.Join(err, report.putInto(o.document))
 	}
 	return err
 }
@@ -94,9 +112,11 @@ type bench struct {
 	self   string // this program, as a payload
 	place  string // for files
 	memory string // likewise, in memory; empty: there is no such place
+	tools  string // directory of own and vm
 	mark   string // NAME=value in the environment of all that we start
 	times  int
 	quick  bool
+	guests bool // boot them
 	next   int
 }
 
@@ -117,10 +137,11 @@ func newBench(bin, place string, times int, quick bool) (*bench, error) {
 	if quick {
 		times = 1
 	}
-	return &bench{
+	b := &bench{
 		bin: bin, self: self, place: place, times: times, quick: quick,
 		mark: fmt.Sprintf("DEWAR_BENCH=%d", os.Getpid()),
-	}, nil
+	}
+	return b, b.buildTools()
 }
 
 // dir is a new directory with a short name.

@@ -20,7 +20,10 @@ var works = []struct {
 	{"100 × true in sequence", func(b *bench) ([]Row, error) { return compare(b, chain(100), bashChain(100)) }},
 	{"50 × true in parallel", func(b *bench) ([]Row, error) { return compare(b, wide("wide", 50, 0), bashWide(50)) }},
 	{"1,000 processes, max_concurrency 64", measureThousand},
-	{grouping, measureGrouping},
+	{inAGroup, inViews(inAGroup)},
+	{usageOf, inViews(usageOf)},
+	{killFew, inViews(killFew)},
+	{killMany, inViews(killMany)},
 	{"memory, 1 sleeping process", func(b *bench) ([]Row, error) { return measureMemory(b, 1) }},
 	{"memory, 10 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 10) }},
 	{"memory, 50 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 50) }},
@@ -131,29 +134,6 @@ func compare(b *bench, t graph, script string) ([]Row, error) {
 			}
 			rows[1+i].Values = append(rows[1+i].Values, ms)
 		}
-	}
-	return rows, nil
-}
-
-// grouping is what a run in a control group of its own costs more than one
-// without, when one follows the other (warm).
-const grouping = "a run in a group, more than without"
-
-func measureGrouping(b *bench) ([]Row, error) {
-	const n = 100
-	rows := newRows("ms", ours)
-	for range b.times {
-		var ms [2]float64
-		for i, flag := range []string{without, within} {
-			run, err := b.newRun(chain(n))
-			if err != nil {
-				return nil, err
-			}
-			if ms[i], err = timed(run.command(flag)); err != nil {
-				return nil, err
-			}
-		}
-		rows[0].Values = append(rows[0].Values, (ms[1]-ms[0])/n)
 	}
 	return rows, nil
 }
