@@ -232,8 +232,14 @@ func (b *brain) interAll(ctx context.Context) error {
 		if err := b.interNow(ctx, g); err != nil {
 			return err
 		}
-		if err := g.Remove(ctx); err != nil { // see level
+		inTime, cancel := context.WithTimeout(ctx, vacateWithin)
+		err := g.Remove(inTime) // see level
+		cancel()
+		if err != nil && (!errors.Is(err, syscall.EBUSY) || errors.As(err, new(*cgroup.Alive))) {
 			return err
+		}
+		if err != nil { // nobody lives in it, and it is not worth the task
+			b.log("a group that was killed stays: %v", err)
 		}
 	}
 	return nil

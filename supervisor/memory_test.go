@@ -227,6 +227,31 @@ func TestGroupsThatStay(t *testing.T) {
 	w.noGroups()
 }
 
+// Nor does it hold up the burial of what a dead shim has left, and what comes
+// after that.
+func TestGroupsThatStayWithoutShim(t *testing.T) {
+	needs.Root(t)
+	needGroups(t)
+	a := sh("a", "exec sleep 1000")
+	a.MinDuration, a.MaxFailures = task.Duration(100*time.Millisecond), 0
+	w := newWorld(t, tasks(a))
+	w.start()
+	w.untilStarted("a")
+	letGo := w.hold("a")
+	w.kill(w.holder(w.dir.ShimLock()))
+	if e := w.ended(task.RunID{Process: "a", Run: 0}); e.State != machine.RunLost {
+		t.Errorf("%+v", e)
+	}
+	letGo()
+	w.untilRecord("it runs again", func(r machine.Record) bool {
+		s, ok := r.(machine.Started)
+		return ok && s.Run > 0
+	})
+	w.ask("/v1/kill", `{"grace":0}`, 200)
+	w.finished()
+	w.noGroups()
+}
+
 // brainLog is what the brains have said.
 func (w *world) brainLog() string {
 	w.Helper()
