@@ -127,7 +127,7 @@ func BenchmarkStart(b *testing.B) {
 	for _, pause := range []time.Duration{0, 200 * time.Millisecond} {
 		name := "warm"
 		if pause > 0 {
-			name = "cold" // after a moment without any joining the kernel waits for a grace period again
+			name = "cold" // after a moment without any joining, who joins by cgroup.procs waits for a grace period again; the step does not
 		}
 		b.Run(name, func(b *testing.B) {
 			tr := tree(b)
