@@ -30,12 +30,17 @@ func TestKillBrain(t *testing.T) {
 	}
 }
 
-// killBrainsUntilDone kills brains until the task is over.
+// killBrainsUntilDone kills brains until the task is over, rarely enough for a
+// brain to come to something between two kills.
 func (w *world) killBrainsUntilDone() int {
+	between := 40 * time.Millisecond
+	if inGuest() {
+		between = 4 * time.Second
+	}
 	kills := 0
 	done := w.wait()
 	for {
-		pause := time.Duration(rand.Int64N(int64(40 * time.Millisecond)))
+		pause := time.Duration(rand.Int64N(int64(between)))
 		select {
 		case code := <-done:
 			if code != exitSuccess {

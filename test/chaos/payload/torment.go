@@ -164,11 +164,16 @@ func (m *torment) stubborn() {
 
 func (m *torment) sleepers() { m.family(m.children) }
 
-// family has n children.
+// family has n children. Others may fill the machine with processes meanwhile,
+// and those who have ended count until they are reaped.
 func (m *torment) family(n int) {
-	book := m.open()
+	const patience = 30 * time.Second
+	book, begun := m.open(), time.Now()
 	for i := range n {
 		child, err := fork(0)
+		for ; err == syscall.EAGAIN && time.Since(begun) < patience; child, err = fork(0) {
+			time.Sleep(10 * time.Millisecond)
+		}
 		if err != 0 {
 			fail("fork child %d: %v", i, err)
 		}
