@@ -14,7 +14,8 @@ import (
 )
 
 // answer answers a control request: what it asks for is recorded when the
-// answer goes out, and done after that.
+// answer goes out, and done after that; other limits and a pause or its end are
+// done by then.
 func (b *brain) answer(ctx context.Context, a ask) error {
 	if _, ok := a.request.(control.Status); ok {
 		state := b.machine.State()
@@ -61,6 +62,12 @@ func (b *brain) grant(ctx context.Context, a ask, wish machine.Record) error {
 		b.queue(d.Act)
 	}
 	b.watchDisk()
+	if _, unpause := d.Record.(machine.UnpauseAsked); unpause { // it goes on when that is said
+		if err := b.settleFreezer(ctx); err != nil {
+			a.answer <- answer{refused: http.StatusInternalServerError, why: err}
+			return err
+		}
+	}
 	a.answer <- answer{}
 	return nil
 }

@@ -26,6 +26,7 @@ func Limits(r task.Resources) string {
 	number := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	add("cpu", number(r.CPU), r.CPU > 0)
 	add("cpu_hard", number(r.CPUHard), r.CPUHard > 0)
+	add("cpu_hard", "true", r.CPUHard == task.HardAsCPU)
 	add("ram", r.RAM.String(), r.RAM > 0)
 	add("ram_soft", r.RAMSoft.String(), r.RAMSoft > 0)
 	add("swap", r.Swap.String(), r.Swap > 0)

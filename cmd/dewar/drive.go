@@ -20,20 +20,33 @@ import (
 type asked struct {
 	ID      string          `json:"id"`
 	Process string          `json:"process,omitempty"`
-	Asked   string          `json:"asked"` // the verb
+	Asked   string          `json:"asked"`          // the verb
+	Done    bool            `json:"done,omitempty"` // it is so now; else it is in the journal, and will be
 	Signal  task.Signal     `json:"signal,omitempty"`
 	Limits  *task.Resources `json:"limits,omitempty"`
 }
 
-// text says what was asked for.
+// text says what was asked for, or what is so now.
 func (w asked) text() string {
 	switch {
+	case w.Limits != nil:
+		return w.whose() + show.Limits(*w.Limits) + " in force"
+	case w.Done:
+		return w.Asked + "d"
 	case w.Signal != "":
 		return fmt.Sprintf("signal %s for %s", w.Signal, show.Printable(w.Process))
 	case w.Process != "":
 		return fmt.Sprintf("%s of %s asked for", w.Asked, show.Printable(w.Process))
 	}
 	return w.Asked + " asked for"
+}
+
+// whose is the process that limits are of; empty, they are the task's.
+func (w asked) whose() string {
+	if w.Process == "" {
+		return ""
+	}
+	return show.Printable(w.Process) + " has "
 }
 
 // object is what a verb was to do it to.

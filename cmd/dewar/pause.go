@@ -13,6 +13,9 @@ unpaused, and nothing new is started. What they hold (memory, sockets, locks)
 they keep. A pause survives the death of Dewar's own programs. A kill ends a
 paused task too.
 
+It returns when all stand still. If they do not within two seconds, nothing is
+paused, and the reason is said.
+
 It takes control groups with a freezer; see dewar doctor.`)
 }
 
@@ -30,7 +33,7 @@ func (a *app) standCommand(verb, path string, request any, short, long string) *
 		Long:  long,
 		Args:  between(1, 1, "TASK"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.drive(c.Context(), args[0], path, request, asked{Asked: verb}, asJSON)
+			return a.drive(c.Context(), args[0], path, request, asked{Asked: verb, Done: true}, asJSON)
 		},
 	}
 	jsonFlag(c, &asJSON)

@@ -22,8 +22,8 @@ func (a *app) resizeCommand() *cobra.Command {
 		Long: `Resize changes the limits that are named and leaves the others as they are. A
 process is bounded by its own limits and by the task's. Limits that the kernel
 refuses, or that are below what is used, are not changed, and the reason is said.
-What was changed is in the task's journal, and survives the death of Dewar's own
-programs.
+It returns when the others are in force. What was changed is in the task's
+journal, and survives the death of Dewar's own programs.
 
 Sizes are as in task files: 1048576, 128MB, 1.5GB.`,
 		Args: between(1, 2, "TASK [PROCESS]"),
@@ -33,7 +33,7 @@ Sizes are as in task files: 1048576, 128MB, 1.5GB.`,
 				return misuse(err)
 			}
 			request := control.Resize{Process: process, Limits: *limits}
-			what := asked{Process: process, Asked: "resize", Limits: limits}
+			what := asked{Process: process, Asked: "resize", Done: true, Limits: limits}
 			return a.drive(c.Context(), args[0], control.PathResize, request, what, asJSON)
 		},
 	}
