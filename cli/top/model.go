@@ -104,7 +104,7 @@ func (m Model) room() int {
 	if height <= 0 {
 		height = usualHeight
 	}
-	return max(1, height-3)
+	return max(1, height-2)
 }
 
 // View draws it. It never takes more lines than the terminal has.
@@ -113,16 +113,22 @@ func (m Model) View() string {
 	if width <= 0 {
 		width = usualWidth
 	}
-	all := align(table(Sort(m.tasks, m.By), m.at))
+	all := align(fit(table(Sort(m.tasks, m.By), m.at), width, m.By))
 	lines := []string{m.Bold.Render(ansi.Truncate(all[0], width, "…"))}
 	below := all[1:]
+	if m.height == 1 {
+		return lines[0]
+	}
 	above := max(0, min(m.above, len(below)-m.room()))
 	end := min(len(below), above+m.room())
 	for _, line := range below[above:end] {
 		lines = append(lines, ansi.Truncate(line, width, "…"))
 	}
+	if m.height == 2 {
+		return strings.Join(lines, "\n")
+	}
 	lines = append(lines, m.Dim.Render(ansi.Truncate(m.foot(len(below), above, end), width, "…")))
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(lines, "\n")
 }
 
 func (m Model) foot(lines, above, end int) string {

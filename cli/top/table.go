@@ -112,15 +112,61 @@ const nameMost = 32 // columns
 
 func name(s string) string { return ansi.Truncate(show.Printable(s), nameMost, "…") }
 
-// align makes lines of cells: the first and the last to the left, what is
-// between them to the right.
-func align(rows [][]string) []string {
-	widths := make([]int, len(head))
+// spared are the columns that a narrow window does without, the first one first.
+// What lines are sorted by is not among them.
+var spared = []string{"IO", "MEM", "PSI-CPU", "HELD%", "PEAK", "LIMIT", "WRITE/s", "READ/s"}
+
+// noteLeast is how much of the last column a window is to have room for.
+const noteLeast = 8
+
+// fit leaves columns out until lines are no wider than the window: of those that
+// are spared at first the ones in which nothing is known.
+func fit(rows [][]string, width int, by Key) [][]string {
+	for _, known := range []bool{false, true} {
+		for _, title := range spared {
+			if spread(rows) <= width {
+				return rows
+			}
+			i := slices.Index(rows[0], title)
+			says := func(row []string) bool { return row[i] != unknown && row[i] != "" }
+			if i < 0 || by == ByIO && strings.HasSuffix(title, "/s") || !known && slices.ContainsFunc(rows[1:], says) {
+				continue
+			}
+			for k, row := range rows {
+				rows[k] = slices.Delete(slices.Clone(row), i, i+1)
+			}
+		}
+	}
+	return rows
+}
+
+// spread is how wide lines are, with no more of the notes than must be.
+func spread(rows [][]string) int {
+	total := 0
+	widths := widthsOf(rows)
+	for i, w := range widths {
+		if i == len(widths)-1 {
+			w = min(w, noteLeast)
+		}
+		total += w + 2
+	}
+	return total - 2
+}
+
+func widthsOf(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], ansi.StringWidth(cell))
 		}
 	}
+	return widths
+}
+
+// align makes lines of cells: the first and the last to the left, what is
+// between them to the right.
+func align(rows [][]string) []string {
+	widths := widthsOf(rows)
 	lines := make([]string, 0, len(rows))
 	for _, row := range rows {
 		var b strings.Builder

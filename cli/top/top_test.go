@@ -108,7 +108,7 @@ func TestView(t *testing.T) {
 	check := func(first, foot string) {
 		t.Helper()
 		lines := strings.Split(strings.TrimSuffix(m.View(), "\n"), "\n")
-		if len(lines) > 6-1 {
+		if len(lines) > 6 {
 			t.Errorf("%d lines on a terminal of 6:\n%s", len(lines), m.View())
 		}
 		for _, line := range lines {
@@ -120,13 +120,13 @@ func TestView(t *testing.T) {
 			t.Errorf("want %q first, and %q:\n%s", first, foot, m.View())
 		}
 	}
-	check("busy", "lines 1 to 3 of 6; q quits; sorted by cpu")
+	check("busy", "lines 1 to 4 of 6; q quits; sorted by cpu")
 	m, _ = feed(m, key("j"))
-	check("web", "lines 2 to 4")
+	check("web", "lines 2 to 5")
 	m, _ = feed(m, key(" "), key(" "), key(" "))
-	check("idle", "lines 4 to 6 of 6")
+	check("db", "lines 3 to 6 of 6")
 	m, _ = feed(m, key("k"))
-	check("db", "lines 3 to 5")
+	check("web", "lines 2 to 5")
 	m, _ = feed(m, key("m"), key("j"))
 	check("db", "sorted by memory")
 	if _, quits := feed(m, key("q")); !quits {
@@ -134,6 +134,46 @@ func TestView(t *testing.T) {
 	}
 	m, _ = feed(m, Sampled{At: now})
 	check("", "no task is active")
+}
+
+// What matters most is there on a narrow window, too: that a task is paused, and
+// what lines are sorted by.
+func TestNarrow(t *testing.T) {
+	for _, c := range []struct {
+		width int
+		by    Key
+		head  []string
+	}{
+		{200, ByCPU, head[:12]},
+		{90, ByCPU, head[:10]},
+		{80, ByCPU, head[:9]},
+		{64, ByIO, []string{"TASK", "CPU%", "MEMORY", "LIMIT", "PIDS", "READ/s", "WRITE/s"}},
+		{40, ByMemory, []string{"TASK", "CPU%", "MEMORY", "PIDS"}},
+	} {
+		m, _ := feed(Model{By: c.by}, tea.WindowSizeMsg{Width: c.width, Height: 24}, Sampled{Tasks: tasks(), At: now})
+		lines := strings.Split(m.View(), "\n")
+		if diff := cmp.Diff(c.head, strings.Fields(lines[0])); diff != "" {
+			t.Errorf("%d columns, -want +got:\n%s", c.width, diff)
+		}
+		if !strings.Contains(m.View(), "  paused\n") {
+			t.Errorf("%d columns:\n%s", c.width, m.View())
+		}
+	}
+	tasks := tasks()[:1] // of which little is known
+	m, _ := feed(Model{By: ByCPU}, tea.WindowSizeMsg{Width: 80, Height: 24}, Sampled{Tasks: tasks, At: now})
+	if diff := cmp.Diff(head[:9], strings.Fields(strings.Split(m.View(), "\n")[0])); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// However small a terminal is, no line of it is scrolled away.
+func TestTiny(t *testing.T) {
+	for height := 1; height < 6; height++ {
+		m, _ := feed(Model{By: ByCPU}, tea.WindowSizeMsg{Width: 20, Height: height}, Sampled{Tasks: tasks(), At: now})
+		if lines := strings.Split(m.View(), "\n"); len(lines) > height || !strings.HasPrefix(lines[0], "TASK") {
+			t.Errorf("on %d lines:\n%s", height, m.View())
+		}
+	}
 }
 
 func TestFailed(t *testing.T) {
