@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,8 @@ type host struct {
 	systemd   bool
 	scope     bool // systemd gives us one, and dewar run asks for it
 	strangers []int
+	unified   string                 // where cgroup2 is mounted, if it is
+	books     string                 // /proc/cgroups
 	swap      string                 // /proc/swaps
 	release   string                 // of the kernel
 	there     func(name string) bool // a kernel file, in our own unified group or one below
@@ -39,10 +42,41 @@ func groups() []Fact {
 	if swaps, err := os.ReadFile("/proc/swaps"); err == nil {
 		h.swap = string(swaps)
 	}
+	if h.unified, err = mounted("cgroup2"); err != nil {
+		return []Fact{bad("cgroup mode", err.Error(), "mount /proc")}
+	}
+	if books, err := os.ReadFile("/proc/cgroups"); err == nil {
+		h.books = string(books)
+	}
 	h.there = func(name string) bool { return anywhere(found.Own[""], name) }
+	return append(h.judge(), pressure(os.ReadFile("/proc/pressure/cpu")))
+}
+
+// judge leaves out what cannot be known without any group.
+func (h host) judge() []Fact {
 	facts := []Fact{h.mode()}
+	if h.Mode == cgroup.None {
+		return facts
+	}
 	facts = append(facts, h.controllers()...)
-	return append(facts, h.crowd(), h.kill(), h.freezer(), h.oom(), h.swapping(), pressure(os.ReadFile("/proc/pressure/cpu")))
+	return append(facts, h.crowd(), h.kill(), h.freezer(), h.oom(), h.swapping())
+}
+
+// mounted answers where the first file system of a type is mounted; "" is
+// nowhere.
+func mounted(kind string) (string, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		before, after, _ := strings.Cut(line, " - ")
+		left := strings.Fields(before)
+		if strings.HasPrefix(after, kind+" ") && len(left) > 4 {
+			return left[4], nil
+		}
+	}
+	return "", nil
 }
 
 // anywhere says whether a file is in a group or in one right below it: the root
@@ -86,8 +120,8 @@ func (h host) mode() Fact {
 		return bad("cgroup mode", "none: "+h.Why, h.delegation())
 	}
 	at := h.Own[""]
-	if at == "" {
-		at = h.Own["memory"]
+	for _, name := range []string{"memory", "freezer", "pids"} {
+		at = cmp.Or(at, h.Own[name])
 	}
 	said := string(h.Mode)
 	if at != "" {
@@ -98,29 +132,62 @@ func (h host) mode() Fact {
 
 // lacking is what does not work without a controller.
 var lacking = map[string]string{
-	"cpu": "cpu and cpu_hard", "cpuacct": "cpu time", "memory": "ram, ram_soft, swap and the words about OOM",
-	"pids": "pids", "io": "io", "cpuset": "cpuset", "freezer": "pause",
+	"cpu":    "tasks that ask for cpu or cpu_hard are refused",
+	"memory": "tasks that ask for ram, ram_soft or swap are refused, and nobody tells who ran out of memory",
+	"pids":   "tasks that ask for pids are refused, and a fork bomb has no bound",
+	"io":     "tasks that ask for io are refused",
+	"cpuset": "tasks that ask for cpuset are refused",
 }
 
 func (h host) controllers() (facts []Fact) {
-	for _, name := range []string{"cpu", "memory", "pids", "io", "cpuset", "freezer"} {
+	for _, name := range []string{"cpu", "memory", "pids", "io", "cpuset"} {
 		c, title := h.Controllers[name], "controller "+name
 		if c.Usable {
 			facts = append(facts, ok(title, "usable, on "+string(c.Where)))
 			continue
 		}
-		remedy := "tasks that ask for " + lacking[name] + " are refused; "
-		switch {
-		case strings.Contains(c.Why, "cgroup.controllers does not list"):
-			remedy += "let it be handed down: echo +" + name + " into the cgroup.subtree_control of each group above (systemd: Delegate=yes, and DisableControllers= without it)"
-		case name == "memory":
-			remedy += "boot with cgroup_enable=memory, or mount it"
-		default:
-			remedy += h.delegation()
-		}
-		facts = append(facts, warn(title, "not usable: "+c.Why, remedy))
+		facts = append(facts, warn(title, "not usable: "+c.Why, lacking[name]+"; "+h.obtain(name, c)))
 	}
 	return facts
+}
+
+// obtain is how a controller that is not usable becomes so. /proc/cgroups knows
+// which hierarchy has it, and whether it was switched off at boot.
+func (h host) obtain(name string, c cgroup.Fact) string {
+	v1 := name
+	if name == "io" {
+		v1 = "blkio"
+	}
+	hierarchy, enabled := "", ""
+	var books [][]string
+	for line := range strings.Lines(h.books) {
+		f := strings.Fields(line)
+		if len(f) != 4 {
+			continue
+		}
+		if books = append(books, f); f[0] == v1 {
+			hierarchy, enabled = f[1], f[3]
+		}
+	}
+	var together []string // of one hierarchy: they can only be mounted so
+	for _, f := range books {
+		if f[1] == hierarchy {
+			together = append(together, f[0])
+		}
+	}
+	switch {
+	case enabled == "0" && name == "memory":
+		return "boot with cgroup_enable=memory, and without cgroup_disable=memory"
+	case enabled == "0":
+		return "boot without cgroup_disable=" + v1
+	case c.Where == cgroup.V1: // there, but not for us
+		return h.delegation()
+	case hierarchy != "" && hierarchy != "0":
+		return "it is in a v1 hierarchy that is not mounted here: mount -t cgroup -o " + strings.Join(together, ",") + " none DIR, or boot with systemd.unified_cgroup_hierarchy=1"
+	case c.Where == cgroup.V2:
+		return "let it be handed down: echo +" + name + " into the cgroup.subtree_control of each group above (systemd: Delegate=yes, and DisableControllers= without it)"
+	}
+	return "mount -t cgroup -o " + v1 + " none DIR, or a kernel that is built with it"
 }
 
 // crowd is about those who keep our own group from being divided.
@@ -146,8 +213,11 @@ func (h host) crowd() Fact {
 func (h host) kill() Fact {
 	const name = "cgroup.kill"
 	switch {
+	case h.Own[""] == "" && h.unified != "":
+		return warn(name, "the unified hierarchy at "+h.unified+" is not ours to use: processes are killed one by one, frozen if there is a freezer", h.delegation())
 	case h.Own[""] == "":
-		return warn(name, "there is no unified hierarchy: processes are killed one by one, frozen if there is a freezer", "mount cgroup2, if only for this: mount -t cgroup2 none /sys/fs/cgroup/unified")
+		return warn(name, "there is no unified hierarchy: processes are killed one by one, frozen if there is a freezer",
+			"mount cgroup2, if only for this, as root: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
 	case h.there(name) || atLeast(h.release, 5, 14):
 		return ok(name, "a group is killed at once")
 	}

@@ -63,7 +63,8 @@ func TestGroups(t *testing.T) {
 		"kill, by version":         {v2().kill(), OK, "at once", ""},
 		"kill, by file":            {with(func(h *host) { h.release, h.there = "5.4.0", func(f string) bool { return f == "cgroup.kill" } }).kill(), OK, "at once", ""},
 		"kill, too old":            {with(func(h *host) { h.release = "5.10.0-28-amd64" }).kill(), Warn, "5.10.0-28-amd64", "5.14"},
-		"kill, v1":                 {v1().kill(), Warn, "no unified hierarchy", "mount cgroup2"},
+		"kill, v1":                 {v1().kill(), Warn, "no unified hierarchy", "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2"},
+		"kill, not ours":           {with(func(h *host) { h.Own, h.unified = nil, "/sys/fs/cgroup" }).kill(), Warn, "hierarchy at /sys/fs/cgroup is not ours", "delegate"},
 		"pause":                    {v2().freezer(), OK, "cgroup.freeze", ""},
 		"pause, none":              {v1().freezer(), Warn, "nothing can be frozen", "5.2"},
 		"OOM":                      {v2().oom(), OK, "v2", ""},
@@ -92,14 +93,40 @@ func check(t *testing.T, name string, f Fact, state State, said, remedy string) 
 }
 
 func TestControllers(t *testing.T) {
-	h := with(func(h *host) {
-		h.Controllers["cpuset"] = cgroup.Fact{Where: cgroup.V2, Why: "/sys/fs/cgroup/app.slice/cgroup.controllers does not list it"}
-		h.Controllers["memory"] = cgroup.Fact{Why: "no hierarchy with it is mounted"}
-	})
-	want := map[string]string{"controller cpuset": "echo +cpuset into the cgroup.subtree_control", "controller memory": "cgroup_enable=memory"}
-	for _, f := range h.controllers() {
-		if remedy := want[f.Name]; (f.State == Warn) != (remedy != "") || !strings.Contains(f.Remedy, remedy) {
-			t.Errorf("%+v, want %q", f, remedy)
+	absent := cgroup.Fact{Why: "no hierarchy with it is mounted"}
+	unlisted := cgroup.Fact{Where: cgroup.V2, Why: "/sys/fs/cgroup/app.slice/cgroup.controllers does not list it"}
+	refused := cgroup.Fact{Where: cgroup.V1, Why: "no group can be made in /sys/fs/cgroup/pids: permission denied"}
+	const books = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+	for name, c := range map[string]struct {
+		controller string
+		fact       cgroup.Fact
+		books      string
+		remedy     string
+	}{
+		"not handed down":        {"cpuset", unlisted, books + "cpuset\t0\t40\t1\n", "echo +cpuset into the cgroup.subtree_control"},
+		"of a v1 hierarchy":      {"cpu", unlisted, books + "cpu\t2\t1\t1\nio\t3\t1\t1\ncpuacct\t2\t1\t1\n", "mount -t cgroup -o cpu,cpuacct none DIR"},
+		"memory, off at boot":    {"memory", unlisted, books + "memory\t0\t1\t0\n", "cgroup_enable=memory"},
+		"io, off at boot":        {"io", absent, books + "blkio\t0\t1\t0\n", "without cgroup_disable=blkio"},
+		"not ours":               {"pids", refused, books + "pids\t8\t1\t1\n", "let root delegate a group"},
+		"nowhere":                {"pids", absent, books, "mount -t cgroup -o pids none DIR"},
+		"memory, not permitted":  {"memory", refused, books + "memory\t4\t1\t1\n", "let root delegate a group"},
+		"memory, in v1, unseen":  {"memory", absent, books + "memory\t4\t1\t1\n", "mount -t cgroup -o memory none DIR"},
+		"without /proc/cgroups,": {"io", unlisted, "", "echo +io into"},
+	} {
+		h := with(func(h *host) { h.Controllers[c.controller], h.books = c.fact, c.books })
+		for _, f := range h.controllers() {
+			if is := f.Name == "controller "+c.controller; is != (f.State == Warn) || is && !strings.Contains(f.Remedy, c.remedy) {
+				t.Errorf("%s: %+v, want %q", name, f, c.remedy)
+			}
 		}
+	}
+}
+
+// Without groups nothing is said of what they can do: it would not be true of
+// those that one comes to by the remedy.
+func TestJudgeWithoutGroups(t *testing.T) {
+	facts := with(func(h *host) { h.Mode, h.Why = cgroup.None, "permission denied" }).judge()
+	if len(facts) != 1 || facts[0].State != Bad {
+		t.Errorf("%+v", facts)
 	}
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -22,7 +21,10 @@ func (p Programs) facts(version string) []Fact {
 	if p.Err != nil {
 		return []Fact{bad("programs", p.Err.Error(), "put dewar, dewar-shim and dewar-executor into one directory, or name it in DEWAR_LIBEXEC")}
 	}
-	facts := []Fact{ok("dewar-shim", p.Shim), versions("dewar-executor", p.Brain, version, ask(p.Brain, "--version"))}
+	facts := []Fact{
+		versions("dewar-shim", p.Shim, version, ask(p.Shim, "--version")),
+		versions("dewar-executor", p.Brain, version, ask(p.Brain, "--version")),
+	}
 	if p.WallsErr != nil {
 		return append(facts, warn("dewar-container", p.WallsErr.Error(), "needed only by tasks that ask for walls (isolation)"))
 	}
@@ -49,7 +51,7 @@ func versions(name, path, ours string, a answer) Fact {
 	}
 	fields := strings.Fields(a.text)
 	if len(fields) != 2 || fields[0] != name {
-		return bad(name, errors.New(path+" is something else").Error(), "install all of Dewar's programs anew")
+		return bad(name, path+" is something else", "install all of Dewar's programs anew")
 	}
 	if fields[1] != ours {
 		return warn(name, fmt.Sprintf("%s is version %s, and this program is %s", path, fields[1], ours), "install all of Dewar's programs together")

@@ -18,4 +18,16 @@ import (
 // it: every fork is done by the first thread, which ends last.
 func init() { runtime.LockOSThread() }
 
-func main() { syscall.Exit(shim.Main(shim.Args(), syscall.Environ())) }
+// version is set when the program is built: see the Makefile.
+var version = "dev"
+
+func main() {
+	args := shim.Args()
+	if len(args) == 2 && args[1] == "--version" {
+		if _, err := syscall.Write(1, []byte("dewar-shim "+version+"\n")); err != nil {
+			syscall.Exit(shim.ExitSystem)
+		}
+		return
+	}
+	syscall.Exit(shim.Main(args, syscall.Environ()))
+}
