@@ -203,11 +203,20 @@ func (h host) crowd() Fact {
 	if h.scope {
 		return ok(name, said+"; dewar run asks systemd for a scope of its own")
 	}
-	remedy := "start dewar alone in a group that is delegated"
-	if h.systemd {
-		remedy = h.delegation()
+	return bad(name, said, h.aside())
+}
+
+// aside is how one comes to be alone in a group.
+func (h host) aside() string {
+	own := h.Own[""]
+	switch {
+	case h.systemd:
+		return h.delegation()
+	case h.root && own != h.unified:
+		return fmt.Sprintf("start it alone in a group of its own: mkdir -p %[1]s/dewar && sh -c 'echo $$ > %[1]s/dewar/cgroup.procs && exec dewar run …'", filepath.Dir(own))
 	}
-	return bad(name, said, remedy)
+	return fmt.Sprintf("start it alone in a group of its own: mkdir -p %[1]s/others %[1]s/dewar; put everybody in %[1]s into others, by echo PID > %[1]s/others/cgroup.procs; "+
+		"hand down what is needed, as echo '+memory +pids' > %[1]s/cgroup.subtree_control; and sh -c 'echo $$ > %[1]s/dewar/cgroup.procs && exec dewar run …'", own)
 }
 
 func (h host) kill() Fact {
