@@ -87,8 +87,7 @@ func (b *brain) prepare(id task.RunID) {
 			b.takeOff()
 		}
 	case noRoom(err):
-		b.unspawned[id] = true
-		b.becomeFull(err)
+		b.lackRoom(id, err.Error())
 	default:
 		b.judge(machine.Exit{RunID: id, Error: err.Error(), At: now()})
 	}
@@ -178,8 +177,7 @@ func (b *brain) answered(r request, err error) error {
 	case !errors.As(err, &refused):
 		return fmt.Errorf("%w: %w", errShimGone, err)
 	case r.kind == "spawn" && saysNoRoom(refused.Sentence):
-		b.unspawned[r.run] = true
-		b.becomeFull(err)
+		b.lackRoom(r.run, refused.Sentence)
 	case r.kind == "spawn":
 		b.judge(machine.Exit{RunID: r.run, Error: refused.Sentence, At: now()})
 	case r.kind == "clear":

@@ -18,7 +18,7 @@ func (b *brain) attempt(ctx context.Context, wish machine.Record) (undo func(), 
 	undo = func() {}
 	switch r := wish.(type) {
 	case machine.ResizeAsked:
-		disk, err := b.resizeDisk(r.Limits.Disk)
+		disk, err := b.resizeDisk(ctx, r.Limits.Disk)
 		if (err != nil || r.Limits == task.Resources{Disk: r.Limits.Disk}) {
 			return disk, err
 		}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,6 +19,17 @@ const lookAgain = 5 * time.Second
 // leastRoom is how much must be free for starts to go on: what a spec, a
 // status and two log files take on any file system.
 const leastRoom = 256 << 10
+
+// lackRoom handles a start for which there was no room: it waits until the disk
+// has some, or has failed where only the task's own quota is used up.
+func (b *brain) lackRoom(id task.RunID, why string) {
+	if said, spent := b.quotaSpent(); spent {
+		b.judge(machine.Exit{RunID: id, Error: why + "; " + said, At: now()})
+		return
+	}
+	b.unspawned[id] = true
+	b.becomeFull(errors.New(why))
+}
 
 // becomeFull notes that the disk is full: nothing is started from now on, and
 // the loop looks again after a while.

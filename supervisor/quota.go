@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/sandbox/disk"
@@ -85,18 +86,36 @@ func (b *brain) showQuota() {
 	b.showDisk(u)
 }
 
+// quotaSpent says that the task has used up what its quota allows, while the
+// disk itself has room: then it is the quota that a start was refused by. xfs
+// has the same error for both.
+func (b *brain) quotaSpent() (said string, spent bool) {
+	// What xfs reserves for a new directory, before it knows how little it takes.
+	const reserved = 1 << 20
+	if b.ledger.quota == nil {
+		return "", false
+	}
+	u, err := b.ledger.quota.Usage()
+	if err != nil || u.Bytes <= int64(b.ledger.allowed)-reserved {
+		return "", false
+	}
+	if room, err := b.room(); err != nil || !room {
+		return "", false
+	}
+	return fmt.Sprintf("sandbox and logs hold %s of the %s that are the task's disk", task.Size(u.Bytes), b.ledger.allowed), true
+}
+
 // resizeDisk gives the quota, if there is one, another limit. One below what is
 // in use is refused.
-func (b *brain) resizeDisk(to task.Size) (undo func(), err error) {
+func (b *brain) resizeDisk(ctx context.Context, to task.Size) (undo func(), err error) {
 	undo = func() {}
 	if to == 0 {
 		return undo, nil
 	}
-	used, q := b.ledger.shown, b.ledger.quota
-	if q != nil {
-		if used, err = q.Usage(); err != nil {
-			return undo, err
-		}
+	q := b.ledger.quota
+	used, err := b.diskNow(ctx)
+	if err != nil {
+		return undo, fmt.Errorf("disk cannot be %s: %w", to, err)
 	}
 	if used.Over(int64(to)) {
 		return undo, fmt.Errorf("disk cannot be %s: sandbox and logs hold %s", to, task.Size(used.Bytes))
@@ -112,3 +131,26 @@ func (b *brain) resizeDisk(to task.Size) (undo func(), err error) {
 	}
 	return undo, q.Resize(int64(to))
 }
+
+// diskNow is what the sandbox holds: the kernel's figure, or the watch's last.
+// Before there is one it is counted, in no more time than a person waits.
+func (b *brain) diskNow(ctx context.Context) (disk.Usage, error) {
+	l := &b.ledger
+	if l.quota != nil {
+		return l.quota.Usage()
+	}
+	if l.watch != nil && !l.shown.Finished.IsZero() {
+		return l.shown, nil
+	}
+	inTime, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	u, err := disk.Count(inTime, b.Dir.Sandbox())
+	if err != nil && ctx.Err() == nil && inTime.Err() != nil {
+		err = fmt.Errorf("sandbox and logs hold so many files that %v were not enough to count them", countWithin)
+	}
+	return u, err
+}
+
+// countWithin is how long a change of the limit may keep the loop with
+// counting. It is enough for half a million files.
+const countWithin = 2 * time.Second

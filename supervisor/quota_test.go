@@ -128,6 +128,23 @@ func TestQuotaOfRoot(t *testing.T) {
 	})
 }
 
+// A run that finds no room for its logs, because the task has used up what it
+// may, fails and says so: it is not the disk that is full, and waiting does not
+// help. On ext4 root makes the logs, and is not refused.
+func TestQuotaSpentIsNoFullDisk(t *testing.T) {
+	w := quotaWorld(t, "xfs", "nobody", 4<<20, `head -c 8000000 /dev/zero > big; exit 7`)
+	w.relaunch(func(l *task.Launch) { l.Task.Processes[0].MaxFailures = 2 })
+	w.start()
+	s := w.finished()
+	if s.State != machine.Failed {
+		t.Fatalf("%s: %s", s.State, s.Reason)
+	}
+	last := s.Processes[0].Last()
+	if last.Exit != nil || !strings.Contains(last.Reason, "no space left on device; sandbox and logs hold ") || !strings.Contains(last.Reason, " of the 4MB ") {
+		t.Errorf("the last run: %+v", last)
+	}
+}
+
 // Who is only to be warned is not stopped.
 func TestQuotaWarns(t *testing.T) {
 	eachQuota(t, func(t *testing.T, kind string) {
