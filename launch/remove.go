@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +29,7 @@ func Remove(root, id string, still func(task.Dir) error) error {
 	}
 	err = still(dir)
 	if err == nil {
-		err = sandbox.ReleaseDisk(context.Background(), dir)
+		err = sandbox.ReleaseDisk(dir)
 	}
 	if err == nil {
 		err = container.Clear(string(dir))

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +20,6 @@ type DiskUsage struct {
 	disk.Usage
 	Allowed int64       `json:"allowed"`         // bytes
 	Quota   *disk.Quota `json:"quota,omitempty"` // nil: the limit is found to be passed, and stops nobody
-	Boot    string      `json:"boot,omitempty"`  // id of the boot in which all of the sandbox was taken into the quota
 }
 
 // ReadDiskUsage reads the file; found is false if there is none. With a quota
@@ -89,7 +87,7 @@ func syncPath(path string) error {
 // ReleaseDisk lets go of the quota that the file disk names, and notes that it
 // has. It may be repeated. Where the place has no quotas any more there is
 // nothing to let go of; the file stays then, for that may change.
-func ReleaseDisk(ctx context.Context, dir task.Dir) error {
+func ReleaseDisk(dir task.Dir) error {
 	u, found, err := ReadDiskUsage(dir)
 	if errors.As(err, new(*json.SyntaxError)) {
 		return nil // it names none: with one it would be whole
@@ -97,12 +95,12 @@ func ReleaseDisk(ctx context.Context, dir task.Dir) error {
 	if err != nil || !found || u.Quota == nil {
 		return err
 	}
-	if err := disk.Release(ctx, dir.Sandbox(), *u.Quota); err != nil {
+	if err := disk.Release(*u.Quota); err != nil {
 		if w, unseen := disk.Look(string(dir)); unseen == nil && !w.Project {
 			return nil
 		}
 		return fmt.Errorf("lift the limit of what the sandbox holds: %w", err)
 	}
-	u.Quota, u.Boot = nil, ""
+	u.Quota = nil
 	return u.Write(dir)
 }

@@ -223,7 +223,7 @@ func (b *brain) end(ctx context.Context) error {
 func (b *brain) letGo(ctx context.Context) {
 	b.clearWalls()
 	b.vacate(ctx)
-	if err := sandbox.ReleaseDisk(ctx, b.Dir); err != nil {
+	if err := sandbox.ReleaseDisk(b.Dir); err != nil {
 		b.log("%v", err)
 	}
 }

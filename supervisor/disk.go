@@ -111,9 +111,6 @@ func (b *brain) showDisk(u disk.Usage) {
 	l := &b.ledger
 	l.shown, l.written = u, time.Now()
 	said := sandbox.DiskUsage{Usage: u, Allowed: int64(l.allowed), Quota: l.quota}
-	if l.quota != nil {
-		said.Boot = b.boot
-	}
 	if err := said.Write(b.Dir); err != nil {
 		b.log("%v", err)
 	}

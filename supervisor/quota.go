@@ -38,12 +38,7 @@ func (b *brain) openQuota(ctx context.Context) error {
 			return err
 		}
 	}
-	if noted.Boot == b.boot {
-		err = noted.Quota.Resize(int64(allowed))
-	} else {
-		err = disk.Limit(ctx, b.Dir.Sandbox(), *noted.Quota, int64(allowed))
-	}
-	if err != nil {
+	if err := disk.Limit(ctx, b.Dir.Sandbox(), *noted.Quota, int64(allowed)); err != nil {
 		return err
 	}
 	b.ledger.quota, b.ledger.bypass = noted.Quota, ways.Bypass && b.mayBypass()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -91,19 +90,17 @@ func Choose(dir, task string) (Quota, error) {
 // the machine: a limit is on disk only when the file system has written it.
 //
 // What is there already is taken into the project, but for files with several
-// links, which may be others' too, and for what is no file or directory. It is
-// safe whatever the sandbox's user does meanwhile, but what escapes it then is
-// not limited: the first Limit comes before the first process.
+// links, which may be others' too, and for what is no file or directory. Dir
+// itself comes last, and says from then on, also after a restart of the machine,
+// that all has been taken in: file systems write such changes in their order.
+// It is safe whatever the sandbox's user does meanwhile,
+// but what escapes it then is not limited: the first Limit comes before the
+// first process.
 func Limit(ctx context.Context, dir string, q Quota, bytes int64) error {
 	if err := q.Resize(bytes); err != nil {
 		return err
 	}
-	return assign(ctx, dir, func(n node, has uint32) uint32 {
-		if n.kind == regular && n.links > 1 {
-			return has
-		}
-		return q.ID
-	})
+	return assign(ctx, dir, q.ID)
 }
 
 // Resize changes the limit of what Limit has limited, at once. Below what is in
@@ -145,25 +142,14 @@ func (q Quota) Usage() (Usage, error) {
 	return Usage{Bytes: int64(d.bytes), Files: int64(d.files), Begun: now, Finished: now}, err
 }
 
-// Release lifts the limit and takes what is in dir out of the project. If dir
-// is not there, it is enough to lift the limit; so whoever removes the tree
-// does so first. It may be repeated.
-func Release(ctx context.Context, dir string, q Quota) error {
+// Release lifts the limit. What is in the project stays in it, however much
+// that is, and takes nobody's room: Choose passes the project over until all of
+// it has been removed. It may be repeated, and the tree may be gone.
+func Release(q Quota) error {
 	s, err := openSystem(q.Mount)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.set(q.ID, 0); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return assign(ctx, dir, func(_ node, has uint32) uint32 {
-		if has == q.ID {
-			return 0
-		}
-		return has
-	})
+	return s.set(q.ID, 0)
 }

@@ -26,38 +26,60 @@ type fsxattr struct {
 	_           [8]byte
 }
 
-// change answers the project that a file or directory is to have instead of the
-// one it has; 0 is none.
-type change func(n node, has uint32) (wants uint32)
-
-// assign changes the projects of a tree.
-func assign(ctx context.Context, dir string, to change) error {
-	t, f, err := openTree(dir)
+// assign takes a tree into a project, and its top last. A tree whose top is in
+// it needs nothing.
+func assign(ctx context.Context, dir string, id uint32) error {
+	err := assignTree(ctx, dir, id)
 	if err != nil {
 		return fmt.Errorf("set the project of what %s holds: %w", dir, err)
-	}
-	defer t.close()
-	for ; f.what != end; f = t.step() {
-		if err := context.Cause(ctx); err != nil {
-			return fmt.Errorf("set the project of what %s holds: %w", dir, err)
-		}
-		err := f.err
-		switch {
-		case f.what == folder:
-			err = assignOpen(f.dir, f.node, to)
-		case f.what == file && f.kind == regular:
-			err = assignFile(t, f, to)
-		}
-		if err != nil {
-			return fmt.Errorf("set the project of what %s holds: %w", dir, err)
-		}
 	}
 	return nil
 }
 
+func assignTree(ctx context.Context, dir string, id uint32) error {
+	top, err := unix.Open(dir, dirFlags, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(top)
+	if is, err := in(top, id); err != nil || is {
+		return err
+	}
+	t, f, err := openTree(dir)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	for f = t.step(); f.what != end; f = t.step() {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		err := f.err
+		switch {
+		case f.what == folder:
+			err = assignOpen(f.dir, directory, id)
+		case f.what == file && f.kind == regular:
+			err = assignFile(t, f, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return assignOpen(top, directory, id)
+}
+
+// in says that an open directory is in a project, and what is made in it.
+func in(dir int, id uint32) (bool, error) {
+	var x fsxattr
+	if err := ioctl(dir, getXattr, &x); err != nil {
+		return false, fmt.Errorf("ask for its project: %w", err)
+	}
+	return x.project == id && x.flags&inherit != 0, nil
+}
+
 // assignFile opens a file so that nothing happens by it: as a path first, and
 // through that once it is known to be a file on our mount.
-func assignFile(t *tree, f found, to change) error {
+func assignFile(t *tree, f found, id uint32) error {
 	name := string(f.name[:len(f.name)-1])
 	path, err := unix.Openat(f.dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -71,7 +93,7 @@ func assignFile(t *tree, f found, to change) error {
 	if err != nil {
 		return fmt.Errorf("look at %q: %w", name, err)
 	}
-	if n.kind != regular || !within(t.top, n) {
+	if n.kind != regular || n.links > 1 || !within(t.top, n) {
 		return nil
 	}
 	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(path), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -79,25 +101,22 @@ func assignFile(t *tree, f found, to change) error {
 		return fmt.Errorf("open %q: %w", name, err)
 	}
 	defer unix.Close(fd)
-	if err := assignOpen(fd, n, to); err != nil {
+	if err := assignOpen(fd, n.kind, id); err != nil {
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	return nil
 }
 
-// assignOpen changes the project of an open file or directory. What is made in
-// a directory with a project inherits it.
-func assignOpen(fd int, n node, to change) error {
+// assignOpen changes the project of an open file or directory; 0 is none. What
+// is made in a directory with a project inherits it.
+func assignOpen(fd int, k kind, id uint32) error {
 	var x fsxattr
 	if err := ioctl(fd, getXattr, &x); err != nil {
 		return fmt.Errorf("ask for its project: %w", err)
 	}
-	id, flags := to(n, x.project), x.flags
-	if n.kind == directory && id != 0 {
+	flags := x.flags
+	if k == directory && id != 0 {
 		flags |= inherit
-	}
-	if id == 0 && x.project != 0 {
-		flags &^= inherit
 	}
 	if id == x.project && flags == x.flags {
 		return nil
