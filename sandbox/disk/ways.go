@@ -29,17 +29,45 @@ func (w Ways) judge(dir string, state uint16) Ways {
 		w.Project = true
 		w.Bypass = w.Type != "xfs"
 	case w.Type == "ext4" && state&counted != 0:
-		w.Why = fmt.Sprintf("%s is on ext4 whose project quotas count but do not limit: mount %s with prjquota", dir, w.Mount)
+		w.Why = fmt.Sprintf("%s is on ext4 whose project quotas count but do not limit: %s", dir, w.anew(true))
 	case w.Type == "ext4":
-		w.Why = fmt.Sprintf("%s is on ext4 without project quotas: unmount %s, tune2fs -O project,quota -Q prjquota %s, and mount it with prjquota",
-			dir, w.Mount, w.Device)
+		w.Why = fmt.Sprintf("%s is on ext4 without project quotas: %s", dir, w.anew(false))
 	case w.Type == "xfs":
-		w.Why = fmt.Sprintf("%s is on xfs mounted without project quotas: mount %s with prjquota, from its first mount on, for a remount does not turn them on",
-			dir, w.Mount)
+		w.Why = fmt.Sprintf("%s is on xfs mounted without project quotas: %s", dir, w.anew(true))
 	default:
 		w.Why = fmt.Sprintf("%s is on %s, which has no project quotas: ext4 and xfs have them", dir, w.Type)
 	}
 	return w
+}
+
+// anew is what to type so that the file system is mounted with project quotas,
+// and made for them if it is not: a remount does not turn them on. A kernel
+// without the format of ext4's quotas would not mount what has them any more,
+// so that is asked first. The root of all cannot be unmounted.
+func (w Ways) anew(made bool) string {
+	const known = "modprobe quota_v2"
+	device, mount := quote(w.Device), quote(w.Mount)
+	enable := "tune2fs -O project,quota -Q prjquota " + device
+	switch again := fmt.Sprintf("(mount -o prjquota %[1]s %[2]s || mount %[1]s %[2]s)", device, mount); {
+	case w.Mount == "/" && made:
+		return "boot with rootflags=prjquota; or " + elsewhere
+	case w.Mount == "/":
+		return elsewhere + "; or, if " + known + " works: from another system " + enable + ", and boot with rootflags=prjquota"
+	case made:
+		return "umount " + mount + " && " + again
+	default:
+		return known + " && umount " + mount + " && " + enable + " && " + again
+	}
+}
+
+const elsewhere = "keep tasks on a file system of their own (--root, DEWAR_ROOT)"
+
+// quote makes one word of a shell's.
+func quote(word string) string {
+	if !strings.ContainsAny(word, " \t\n\\'\"$`;&|<>()*?[]#~!") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // forbid is judge where the kernel would, but does not let us.

@@ -33,24 +33,25 @@ func TestMountOf(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	at := func(fs string) Ways { return Ways{Type: fs, Mount: "/var", Device: "/dev/sdb1"} }
 	const dir = "/var/lib/dewar"
 	for _, c := range []struct {
-		fs    string
-		state uint16
-		want  Ways
+		fs, mount string
+		state     uint16
+		want      Ways
 	}{
-		{"ext4", counted | enforced, Ways{Project: true, Bypass: true}},
-		{"xfs", counted | enforced, Ways{Project: true}},
-		{"f2fs", counted | enforced, Ways{Project: true, Bypass: true}},
-		{"ext4", counted, Ways{Why: "/var/lib/dewar is on ext4 whose project quotas count but do not limit: mount /var with prjquota"}},
-		{"ext4", 15, Ways{Why: "/var/lib/dewar is on ext4 without project quotas: unmount /var, tune2fs -O project,quota -Q prjquota /dev/sdb1, and mount it with prjquota"}},
-		{"xfs", 0, Ways{Why: "/var/lib/dewar is on xfs mounted without project quotas: mount /var with prjquota, from its first mount on, for a remount does not turn them on"}},
-		{"tmpfs", 0, Ways{Why: "/var/lib/dewar is on tmpfs, which has no project quotas: ext4 and xfs have them"}},
+		{"ext4", "/var", counted | enforced, Ways{Project: true, Bypass: true}},
+		{"xfs", "/var", counted | enforced, Ways{Project: true}},
+		{"f2fs", "/var", counted | enforced, Ways{Project: true, Bypass: true}},
+		{"ext4", "/var", counted, Ways{Why: "/var/lib/dewar is on ext4 whose project quotas count but do not limit: umount /var && (mount -o prjquota /dev/sdb1 /var || mount /dev/sdb1 /var)"}},
+		{"ext4", "/it's", 15, Ways{Why: `/var/lib/dewar is on ext4 without project quotas: modprobe quota_v2 && umount '/it'\''s' && tune2fs -O project,quota -Q prjquota /dev/sdb1 && (mount -o prjquota /dev/sdb1 '/it'\''s' || mount /dev/sdb1 '/it'\''s')`}},
+		{"ext4", "/", 0, Ways{Why: "/var/lib/dewar is on ext4 without project quotas: keep tasks on a file system of their own (--root, DEWAR_ROOT); or, if modprobe quota_v2 works: from another system tune2fs -O project,quota -Q prjquota /dev/sdb1, and boot with rootflags=prjquota"}},
+		{"xfs", "/var", 0, Ways{Why: "/var/lib/dewar is on xfs mounted without project quotas: umount /var && (mount -o prjquota /dev/sdb1 /var || mount /dev/sdb1 /var)"}},
+		{"xfs", "/", 0, Ways{Why: "/var/lib/dewar is on xfs mounted without project quotas: boot with rootflags=prjquota; or keep tasks on a file system of their own (--root, DEWAR_ROOT)"}},
+		{"tmpfs", "/var", 0, Ways{Why: "/var/lib/dewar is on tmpfs, which has no project quotas: ext4 and xfs have them"}},
 	} {
-		got := at(c.fs).judge(dir, c.state)
-		c.want.Type, c.want.Mount, c.want.Device = c.fs, "/var", "/dev/sdb1"
-		if got != c.want {
+		at := Ways{Type: c.fs, Mount: c.mount, Device: "/dev/sdb1"}
+		c.want.Type, c.want.Mount, c.want.Device = at.Type, at.Mount, at.Device
+		if got := at.judge(dir, c.state); got != c.want {
 			t.Errorf("%s, state %#x:\n got %+v\nwant %+v", c.fs, c.state, got, c.want)
 		}
 	}
