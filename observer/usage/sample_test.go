@@ -3,8 +3,10 @@ package usage
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/needs"
 )
 
@@ -154,5 +157,31 @@ func TestReadGroups(t *testing.T) {
 	}
 	if rows[0].PidsLimit != 77 || rows[0].MemoryLimit != 1<<30 || rows[1].Pids < 1 {
 		t.Errorf("%+v", rows)
+	}
+}
+
+// Of another user's task nothing is made up. One that is not asked for is left
+// out if nobody keeps it: it has most likely ended.
+func TestSecretTask(t *testing.T) {
+	needs.User(t)
+	root := t.TempDir()
+	dir := task.Dir(filepath.Join(root, "secret"))
+	if err := os.Mkdir(string(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir.TaskJSON(), dir.Journal()} {
+		if err := os.WriteFile(path, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := &Sampler{Tasks: []task.Dir{dir}}
+	for range 2 {
+		all, err := named.Next()
+		if err != nil || len(all) != 1 || len(all[0].Rows) != 0 || !errors.Is(all[0].Err, fs.ErrPermission) {
+			t.Errorf("named: %+v, %v", all, err)
+		}
+	}
+	if all, err := (&Sampler{Root: root}).Next(); err != nil || len(all) != 0 {
+		t.Errorf("among others: %+v, %v", all, err)
 	}
 }

@@ -44,7 +44,7 @@ type Now struct {
 	*observer.View
 	Sample Sample
 	Rows   []Row // the task's first; none if it has ended, or cannot be read
-	Err    error // why it cannot be read
+	Err    error // why it cannot be read, as one of another user's
 }
 
 // Next samples all tasks, in the order of Tasks or else of their ids. A task
@@ -74,7 +74,7 @@ func (s *Sampler) Next() ([]Now, error) {
 			return nil, err
 		}
 		next[dir] = k
-		if k.view.Over() && len(s.Tasks) == 0 || errors.Is(k.view.Quarantine, observer.ErrNotTask) {
+		if k.ended() && len(s.Tasks) == 0 || errors.Is(k.view.Quarantine, observer.ErrNotTask) {
 			if err := k.meter.Close(); err != nil {
 				return nil, err
 			}
@@ -137,11 +137,22 @@ func (s *Sampler) look(dir task.Dir) (*known, error) {
 	return k, nil
 }
 
+// secret says that a task is another user's, of which we may not even know
+// whether it has groups.
+func (k *known) secret() bool { return errors.Is(k.view.Quarantine, fs.ErrPermission) }
+
+// ended says that a task has; of one that is secret, that nobody keeps it.
+func (k *known) ended() bool {
+	return k.view.Over() || k.secret() && k.view.Shim == 0 && k.view.Brain == 0
+}
+
 func (k *known) next(spare *int) Now {
 	n := Now{View: k.view}
-	if n.Over() {
+	if n.Over() || k.secret() {
 		k.before = nil
-		n.Err = k.meter.Close()
+		if n.Err = k.meter.Close(); k.secret() && n.Err == nil {
+			n.Err = fmt.Errorf("it is another user's, and cannot be read: %w", n.Quarantine)
+		}
 		return n
 	}
 	read := Read
