@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -132,8 +133,8 @@ func (b *brain) closeGroups() error {
 
 // vacate removes the groups of a task that is over. Shim and brain, the last
 // ones inside, step back to where they came from. Where the kernel does not let
-// them (v2, below a group that hands controllers down), the empty ctl/ outlives
-// them, until somebody calls launch.Vacate.
+// them (v2, below a group that hands controllers down also for others), and where
+// `dewar run` stands there, too, ctl/ stays until somebody calls launch.Vacate.
 func (b *brain) vacate(ctx context.Context) {
 	if b.tree == nil {
 		return
@@ -148,10 +149,25 @@ func (b *brain) vacate(ctx context.Context) {
 		err = b.tree.Remove(inTime)
 	} else if errors.Is(err, syscall.EBUSY) {
 		err = errors.Join(b.tree.Task().Remove(inTime), b.tree.Checks().Remove(inTime))
+		if err == nil {
+			err = b.stepOut(inTime)
+		}
 	}
 	if err != nil {
 		b.log("the task's groups stay: %v", err)
 	}
+}
+
+// stepOut leaves ctl/ and removes it, where that can be had.
+func (b *brain) stepOut(ctx context.Context) error {
+	err := b.tree.StepOut(b.shimPid, os.Getpid())
+	if errors.Is(err, syscall.EBUSY) {
+		return nil
+	}
+	if err == nil {
+		err = b.tree.Remove(ctx)
+	}
+	return err
 }
 
 // vacateWithin is how long the kernel may take to let go of a group whose last
@@ -160,7 +176,9 @@ const vacateWithin = 2 * time.Second
 
 // ours are the processes that step aside: on v2, where a group that hands
 // controllers down may have none. Elsewhere they are well where they are, and
-// the kernel takes some 10 ms for each that is moved (v1).
+// the kernel takes some 10 ms for each that is moved (v1). `dewar run`, which has
+// started the shim and follows, is one of them where it said that it stands
+// there; whoever else does is a stranger, and is not moved: see Tree.Make.
 func (b *brain) ours(shimPid int) []int {
 	if b.tree.Place().Mode != cgroup.V2 {
 		return nil
@@ -169,14 +187,12 @@ func (b *brain) ours(shimPid int) []int {
 	if b.launch.Groups != task.AllGroups {
 		return pids
 	}
-	host, err := cgroup.Look()
-	if err == nil {
-		var others []int
-		others, err = host.Strangers(pids...)
-		pids = append(pids, others...)
-	}
+	beside, err := b.tree.Beside()
 	if err != nil {
 		b.log("who else stands in our group is not known: %v", err)
+	}
+	if s, err := shim.ReadStat(shimPid); err == nil && slices.Contains(beside, s.Ppid) {
+		pids = append(pids, s.Ppid)
 	}
 	return pids
 }

@@ -20,6 +20,16 @@ func enable(dir, word string) error {
 	return writeFile(file, "+"+word)
 }
 
+// withdraw takes back what a group of v2 hands down to its children.
+func withdraw(dir string) error {
+	file := dir + "/cgroup.subtree_control"
+	have, err := words2(file)
+	if err != nil || len(have) == 0 {
+		return err
+	}
+	return writeFile(file, "-"+strings.Join(have, " -"))
+}
+
 // has says whether the group has a controller of v2, and, if not, hands it down
 // to it, from the top. why is what kept it from that.
 func (g Group) has(word string) (why error) {

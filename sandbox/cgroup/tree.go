@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"syscall"
 )
 
@@ -64,43 +63,6 @@ func (t *Tree) Make(pids ...int) error {
 	return t.handDown()
 }
 
-// StepAside moves processes into ctl/, in all hierarchies. One that has ended
-// meanwhile is in nobody's way.
-func (t *Tree) StepAside(pids ...int) error {
-	if len(pids) == 0 {
-		return nil
-	}
-	if err := t.Ctl().Make(); err != nil {
-		return err
-	}
-	var all []error
-	for _, dir := range t.Ctl().made() {
-		for _, pid := range pids {
-			all = append(all, unlessGone(writeFile(dir+"/cgroup.procs", strconv.Itoa(pid))))
-		}
-	}
-	if err := errors.Join(all...); err != nil {
-		return fmt.Errorf("step aside into ctl: %w", err)
-	}
-	return nil
-}
-
-// StepBack moves processes out of ctl/ to where they came from, so that the
-// last of us can Remove everything. On v2 the kernel refuses that (EBUSY) for
-// as long as our own group hands controllers down, unless it is the root.
-func (t *Tree) StepBack(pids ...int) error {
-	var all []error
-	for _, dir := range t.Ctl().made() {
-		for _, pid := range pids {
-			all = append(all, writeFile(path.Dir(path.Dir(dir))+"/cgroup.procs", strconv.Itoa(pid)))
-		}
-	}
-	if err := errors.Join(all...); err != nil {
-		return fmt.Errorf("step back out of ctl: %w", err)
-	}
-	return nil
-}
-
 // Crowded is the error of Make where somebody in our own group keeps it from
 // handing controllers down.
 type Crowded struct {
@@ -132,7 +94,14 @@ func (t *Tree) handDown() error {
 	if err != nil {
 		return err
 	}
-	if len(have) > 0 && !isRoot(own) {
+	done, err := words2(own + "/cgroup.subtree_control")
+	if err != nil {
+		return err
+	}
+	asked := slices.ContainsFunc(wanted, func(word string) bool {
+		return slices.Contains(have, word) && !slices.Contains(done, word)
+	})
+	if asked && !isRoot(own) {
 		if err := t.crowded(own, nil); err != nil {
 			return err
 		}
