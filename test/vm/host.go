@@ -36,7 +36,7 @@ func boot(ctx context.Context, m machine, initramfs func(io.Writer) error, out, 
 	}
 	switch {
 	case ctx.Err() != nil:
-		return 0, context.Cause(ctx)
+		return 0, b.withConsole(context.Cause(ctx))
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET):
 		return 0, b.whyDead()
 	}
@@ -207,6 +207,17 @@ func (b *booted) pair() (ours, theirs *os.File, err error) {
 		return nil, nil, fmt.Errorf("make a pair of sockets: %w", err)
 	}
 	return b.keep(fds[0], "port"), b.keep(fds[1], "qemu's port"), nil
+}
+
+// withConsole adds what the guest's kernel has said last, if it has said
+// anything: of a guest that spins nobody else tells.
+func (b *booted) withConsole(err error) error {
+	text, readErr := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", b.console.Fd()))
+	last := tail(strings.ReplaceAll(string(text), "\r", ""), 30)
+	if readErr != nil || last == "" {
+		return err
+	}
+	return fmt.Errorf("%w; the guest's console:\n%s", err, last)
 }
 
 // whyDead says from its console why a guest has ended without a verdict.
