@@ -72,6 +72,10 @@ const (
 func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err error) {
 	guestPlace := filepath.Join(place, "guests")
 	vm := filepath.Join(bin, "test", "vm")
+	within := packageWithin
+	if o.guest != guestWithin {
+		within = o.timeout
+	}
 	for _, g := range guests {
 		if !o.wants(g.lane) {
 			continue
@@ -80,7 +84,7 @@ func guestLanes(place, bin, tree string, o options) (lanes []*lane, reason, err 
 		lanes = append(lanes, &lane{
 			name: g.lane, who: "vm " + strings.Join(g.vm, " "), tree: tree,
 			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_LANE=" + g.lane, "DEWAR_SOAK_WHERE=guest " + g.lane},
-			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, packageWithin, g.only),
+			argv: append(argv, "--", filepath.Join(guestPlace, runner), inGuest, guestPlace, within, g.only),
 		})
 	}
 	if len(lanes) == 0 {

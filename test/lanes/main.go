@@ -53,6 +53,8 @@ func main() {
 	}
 	var o options
 	flag.BoolVar(&o.race, "race", true, "use the race detector (not in guests: too slow)")
+	flag.BoolVar(&o.once, "once", false, "run nothing once more that failed")
+	flag.StringVar(&o.guest, "guest", guestWithin, "of a guest as a whole; with another than that, -timeout is of packages in guests too")
 	flag.StringVar(&o.timeout, "timeout", "20m", "of each package's tests, as for go test")
 	flag.StringVar(&o.run, "run", "", "only tests that match, as for go test")
 	only := flag.String("lanes", "", "only these lanes, separated by commas; whether a test ran in none is then not judged")

@@ -63,6 +63,7 @@ type options struct {
 	times, guestTimes   int
 	file, results, only string
 	in, packages        []string
+	several             bool // the notes are of several soaks
 }
 
 func run(o options) (ok bool, err error) {
@@ -73,7 +74,7 @@ func run(o options) (ok bool, err error) {
 	if at := bytes.Index(above, []byte(mark)); at >= 0 {
 		above = above[:at]
 	}
-	if o.results == "" {
+	if o.several = o.results != ""; !o.several {
 		place, err := os.MkdirTemp("", "dewar-soak-")
 		if err != nil {
 			return false, err
@@ -214,10 +215,14 @@ func readNotes(file string) ([]soak.Result, error) {
 }
 
 func write(w io.Writer, h host.Facts, begun time.Time, o options, notes []soak.Result, tests tally) {
-	fmt.Fprintf(w, "\nOn %s, commit %s: %s, %d cores, %d MB, Linux %s, %s, %s. %d times the repetitions of `make check`, in guests %d times, in %s.\n",
-		begun.UTC().Format("2006-01-02"), h.Commit, h.CPU, h.Cores, h.MemoryMB, h.Kernel, runtime.Version(), h.Who, o.times, o.guestTimes,
-		time.Since(begun).Round(time.Second))
-	fmt.Fprintf(w, "Tests outside of guests: %d passed, %d failed, %d skipped.\n", tests.counts["pass"], tests.counts["fail"], tests.counts["skip"])
+	fmt.Fprintf(w, "\nOn %s, commit %s: %s, %d cores, %d MB, Linux %s, %s, %s.",
+		begun.UTC().Format("2006-01-02"), h.Commit, h.CPU, h.Cores, h.MemoryMB, h.Kernel, runtime.Version(), h.Who)
+	if o.several {
+		fmt.Fprintln(w, " The notes are of several soaks, one part after the other.")
+	} else {
+		fmt.Fprintf(w, " %d times the repetitions of `make check`, in guests %d times, in %s.\n", o.times, o.guestTimes, time.Since(begun).Round(time.Second))
+		fmt.Fprintf(w, "Tests outside of guests: %d passed, %d failed, %d skipped.\n", tests.counts["pass"], tests.counts["fail"], tests.counts["skip"])
+	}
 	if len(notes) > 0 {
 		fmt.Fprint(w, "\n| what was done | where | times | what was seen | test |\n|---|---|---|---|---|\n")
 	}
