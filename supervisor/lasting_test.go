@@ -64,10 +64,10 @@ func TestGroupsLimitsLast(t *testing.T) {
 	w.untilStarted("a")
 	w.untilStarted("b")
 	w.holdsTo("a", "256MB 60, 64MB -1")
-	w.ask("/v1/resize", `{"limits":{"ram":"48MB","pids":30}}`, 409) // a's own would be more than that
+	w.ask("/v1/resize", `{"limits":{"ram":"48MB","pids":12}}`, 409) // a's own would be more than that
 	w.ask("/v1/resize", `{"process":"a","limits":{"ram":"32MB"}}`, 200)
-	w.ask("/v1/resize", `{"limits":{"ram":"48MB","pids":30}}`, 200)
-	const want = "48MB 30, 32MB -1"
+	w.ask("/v1/resize", `{"limits":{"ram":"48MB","pids":12}}`, 200)
+	const want = "48MB 12, 32MB -1"
 	w.holdsTo("a", want)
 	groups := fmt.Sprint(w.inodes())
 

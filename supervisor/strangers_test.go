@@ -13,6 +13,7 @@ import (
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/needs"
 )
@@ -98,7 +99,10 @@ func TestGroupsOfADetachedTask(t *testing.T) {
 	place := w.tree().Place()
 	w.write(w.sandbox("over"), "")
 	w.finished()
-	w.until("the shim has ended", func() bool { return w.holder(w.dir.ShimLock()) == 0 })
+	w.until("the shim has ended", func() bool {
+		pid, err := shim.Holder(w.dir.ShimLock())
+		return err == nil && pid == 0
+	})
 	if _, err := os.Lstat(place.Unified); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is there: %v", place.Unified, err)
 	}
