@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
@@ -33,7 +36,7 @@ func Vacate(ctx context.Context, dir task.Dir, still func(task.Dir) error) error
 		inTime, cancel := context.WithTimeout(ctx, vacateWithin)
 		defer cancel()
 		if err == nil {
-			err = tree.Remove(inTime)
+			err = errors.Join(stepOut(tree), tree.Remove(inTime))
 		}
 		err = errors.Join(err, release())
 	}
@@ -41,6 +44,23 @@ func Vacate(ctx context.Context, dir task.Dir, still func(task.Dir) error) error
 		return fmt.Errorf("remove the kernel groups of %s: %w", dir, err)
 	}
 	return nil
+}
+
+// stepOut leaves ctl/ if we stand there, who have started the task and stepped
+// aside with its shim. Where the kernel does not let us, below a group that hands
+// controllers down to others, too, the removal says who is left: we.
+func stepOut(tree *cgroup.Tree) error {
+	standing, err := tree.Ctl().Procs()
+	if err != nil || !slices.Contains(standing, os.Getpid()) {
+		return err
+	}
+	if err = tree.StepBack(os.Getpid()); errors.Is(err, syscall.EBUSY) {
+		err = tree.StepOut(os.Getpid())
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return nil
+	}
+	return err
 }
 
 // remains are the groups of a task if there are any; nil if not.

@@ -134,7 +134,8 @@ func (b *brain) closeGroups() error {
 // vacate removes the groups of a task that is over. Shim and brain, the last
 // ones inside, step back to where they came from. Where the kernel does not let
 // them (v2, below a group that hands controllers down also for others), and where
-// `dewar run` stands there, too, ctl/ stays until somebody calls launch.Vacate.
+// `dewar run` stands there, too, ctl/ stays until somebody calls launch.Vacate,
+// as `dewar run` does.
 func (b *brain) vacate(ctx context.Context) {
 	if b.tree == nil {
 		return

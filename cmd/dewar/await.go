@@ -111,7 +111,7 @@ func (a *app) awaitKeepers(ctx context.Context, dir task.Dir) error {
 }
 
 // vacate removes what is left of a finished task's kernel groups. Where that is
-// not to be had, as when we stand in one ourselves, gc tries again.
+// not to be had, gc tries again.
 func (a *app) vacate(ctx context.Context, dir task.Dir) {
 	if err := launch.Vacate(ctx, dir, stillOver); err != nil {
 		a.detail("%v", err)
