@@ -39,7 +39,7 @@ func TestGroupsTight(t *testing.T) {
 				}
 				times := 20
 				if os.Getenv("DEWAR_LANE") != "" && os.Getenv("DEWAR_LANE") != "root" { // guests are slow
-					times = 4
+					times = 2
 				}
 				w := newWorld(t, spec)
 				w.start()

@@ -2,7 +2,7 @@
 // user, and those that need another kernel in guests, and fails if some test
 // ran in none of the lanes.
 //
-//	go run ./test/lanes [-race=false] [-once] [-timeout 20m] [-guest 8m] [-run RE] [-lanes v2,v1] [packages]
+//	go run ./test/lanes [-race=false] [-once] [-timeout 20m] [-guest 12m] [-run RE] [-lanes v2,v1] [packages]
 //
 // What goes out: the lines that `go test` prints (a passing package is one
 // line, a failing test is shown with all it said), then a line per lane, then
@@ -11,8 +11,12 @@
 //	lanes ──▶ go test -json …                             the root lane
 //	   ├────▶ go test -json -exec "lanes as-user …" …     the user lane
 //	   │           └─▶ lanes as-user ─ setuid, execve ─▶ the test binary
+//	   ├────▶ go test -json -exec "own -view v2 --" …    a lane for each view
 //	   └────▶ vm -c v2 … lanes in-guest …                 a lane for each guest
 //	               └─▶ test2json ─▶ lanes in-group ─ execve ─▶ each test binary
+//
+// A view is the machine itself with only one kind of its control groups to be
+// seen (test/own): views.go says what runs there.
 //
 // The guests and the tests that are run in them are two tables in guests.go.
 // One guest is booted for all binaries of its lane; they are compiled without

@@ -22,12 +22,18 @@ type lane struct {
 	bin  string   // where the programs are that only this lane runs; empty: others may run them too
 	exec string   // go test's -exec; empty: the test binary is run as it is
 	argv []string // of a guest's lane: what runs in place of go test
+
+	packages []string // that it runs, whatever was asked for; nil: those
+	noRace   bool     // it runs for long, and without the race detector
 }
 
 // command is what runs the lane's tests and writes their events.
 func (l *lane) command(o options) *exec.Cmd {
 	argv := l.argv
 	if argv == nil {
+		if o.race = o.race && !l.noRace; l.packages != nil {
+			o.packages = l.packages
+		}
 		argv = append([]string{"go", "test", "-json"}, o.goTest()...)
 		if l.exec != "" {
 			argv = append(argv, "-exec", l.exec)

@@ -129,6 +129,11 @@ func prepare(place string, o options) (lanes []*lane, absent absent, err error) 
 			lanes = append(lanes, l)
 		}
 	}
+	seeing, err := viewLanes(place, bin, tree, o)
+	if err != nil {
+		return nil, absent, fmt.Errorf("prepare the views: %w", err)
+	}
+	lanes = append(lanes, seeing...)
 	// a guest's user can read what the ordinary user can
 	more, reason, err := guestLanes(place, bin, ordinary.tree, o)
 	if err != nil {
