@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,11 +19,14 @@ var views = []string{"v1", "v2"}
 var viewPackages = []string{"./test/chaos"}
 
 // viewLanes are the lanes of the views that are wanted; none where the machine
-// is not hybrid.
+// is not hybrid, or the module another.
 func viewLanes(place, bin, tree string, o options) (lanes []*lane, err error) {
 	host, err := cgroup.Look()
 	if err != nil || host.Mode != cgroup.Hybrid || !o.whole() {
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(tree, "test", "own")); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
 	own := filepath.Join(place, "own")
 	for _, view := range views {
