@@ -55,7 +55,7 @@ var outside = []struct {
 }{
 	{"github.com/spf13/cobra", "cmd", "flags are a command's affair"},
 	{"github.com/charmbracelet", "cli cmd/dewar", "only the CLI draws"},
-	{"github.com/shirou/gopsutil", "observer/usage cli cmd/dewar", "one fallback for tasks without groups; nothing that stays links it"},
+	{"github.com/shirou/gopsutil", "observer/usage cli cmd/dewar test", "one fallback for tasks without groups; nothing that stays links it"},
 	{"github.com/opencontainers/runc", "cmd/dewar-container", "it is large, needs cgo, and is only for who builds walls"},
 	{"github.com/goccy/go-yaml", "task/file launch cmd/dewar", "only who reads people's files reads YAML"},
 	{"testing", "test", "no program carries the test library"},

@@ -25,6 +25,7 @@ var kernelTests = []struct {
 	{packages: "./launch", run: "^TestRemoveReleases"},
 	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead|Walls($|That|Kill|Under|Without|OutOf|OfARoot))"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
+	{packages: "./test", run: "^TestSystemd"},
 	{packages: "./test/needs", run: "^Test(Kernel|Systemd)"},
 }
 

@@ -1,0 +1,121 @@
+package test
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dewarhq/dewar/sandbox"
+	"github.com/dewarhq/dewar/task"
+	"github.com/dewarhq/dewar/test/needs"
+)
+
+// TestSystemdLogin starts two tasks of one name as a person does, from a group
+// that holds a shell, too: each has a scope of its own from systemd, with its
+// limits in force, and nobody else is moved. What was in a scope is gone with its
+// task.
+func TestSystemdLogin(t *testing.T) {
+	needs.Systemd(t)
+	h := newHome(t)
+	file := filepath.Join(t.TempDir(), "task.json")
+	write(t, file, `{"name": "twin", "resources": {"ram": "64MB", "pids": 50}, "processes": [{"name": "p", "cmdline": "exec sleep 1000"}]}`)
+	own := read(t, "/proc/self/cgroup")
+	scopes := map[string]bool{}
+	for _, id := range []string{"twin-1", "twin-2"} {
+		h.dewar(0, "run", "--detach", "--isolation=cgroup", "--task-id", id, file)
+		dir := groupsOf(t, task.Dir(filepath.Join(h.root, id)))
+		if parent := filepath.Base(filepath.Dir(dir)); !strings.HasSuffix(parent, ".scope") || scopes[parent] {
+			t.Errorf("the groups of %s are %s: in no scope of its own", id, dir)
+		} else {
+			scopes[parent] = true
+		}
+		pid := h.mainPid(id)
+		if at := read(t, "/proc/"+strconv.Itoa(pid)+"/cgroup"); !strings.HasSuffix(dir+"/task/p-p", strings.TrimPrefix(strings.TrimSpace(at), "0::")) {
+			t.Errorf("process %d is in %s, not below %s", pid, at, dir)
+		}
+		for name, want := range map[string]string{"memory.max": "67108864", "pids.max": "50"} {
+			if got := strings.TrimSpace(read(t, filepath.Join(dir, "task", name))); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+	}
+	if now := read(t, "/proc/self/cgroup"); now != own {
+		t.Errorf("who has started the tasks is in %s, and was in %s", now, own)
+	}
+	for _, id := range []string{"twin-1", "twin-2"} {
+		dir := groupsOf(t, task.Dir(filepath.Join(h.root, id)))
+		h.dewar(0, "kill", "--now", id)
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			_, err := os.Lstat(filepath.Dir(dir))
+			if errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the scope of %s is there: %v", id, err)
+			}
+		}
+	}
+}
+
+// groupsOf is the directory of a task's groups, once its brain has written it.
+func groupsOf(t *testing.T, dir task.Dir) string {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		g, found, err := sandbox.ReadGroups(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found && g.Used() {
+			return g.Place.Unified
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s has no groups: %+v", dir, g)
+		}
+	}
+}
+
+// mainPid is the pid of the task's one process, once it runs.
+func (h *home) mainPid(id string) int {
+	h.t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var seen struct {
+			Status struct {
+				Processes []struct {
+					History []struct{ Pid int }
+				}
+			}
+		}
+		out := h.dewar(0, "inspect", "--json", id)
+		if err := json.Unmarshal([]byte(out), &seen); err != nil {
+			h.t.Fatalf("%v: %s", err, out)
+		}
+		if p := seen.Status.Processes; len(p) == 1 && len(p[0].History) == 1 && p[0].History[0].Pid != 0 {
+			return p[0].History[0].Pid
+		}
+		if time.Now().After(end) {
+			h.t.Fatalf("%s does not run: %s", id, out)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
