@@ -67,7 +67,7 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b.guests = o.guests && !o.quick
+	b.guests = o.guests && !o.quick && os.Geteuid() == 0
 	if isMemory("/dev/shm") {
 		if b.memory, err = os.MkdirTemp("/dev/shm", "dewar-bench-"); err != nil {
 			return err
