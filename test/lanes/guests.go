@@ -26,6 +26,7 @@ var kernelTests = []struct {
 	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead|Walls($|That|Kill|Under|Without|OutOf|OfARoot))"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
 	{packages: "./test", run: "^TestSystemd"},
+	{packages: "./test/chaos", run: "^Test(Torture|LimitsWithoutBrain|KillBrain|KillShim|KillBoth)$"},
 	{packages: "./test/needs", run: "^Test(Kernel|Systemd)"},
 }
 
