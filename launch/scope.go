@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/sandbox/cgroup/scope"
+	"github.com/dewarhq/dewar/task"
 )
 
 // systemdWithin is how long systemd may take to give us a scope.
@@ -17,8 +19,8 @@ const systemdWithin = 5 * time.Second
 // systemd delegates to it, where no groups could be made otherwise: because
 // others are in our own, such as the shell, or because it is not ours. Nothing
 // is done where groups can be made, where none are wanted, where there is no
-// systemd, and in a task of ours, which nothing may leave. After an error everything is as it was, and Prepare says what that
-// means.
+// systemd, and in a task of ours, which nothing may leave. After an error
+// everything is as it was, and Prepare says what that means.
 func EnterScope(ctx context.Context, asked Isolation) error {
 	if asked == IsolationNone {
 		return nil
@@ -40,6 +42,16 @@ func EnterScope(ctx context.Context, asked Isolation) error {
 		return fmt.Errorf("ask systemd for a group of our own: %w", err)
 	}
 	return nil
+}
+
+// reenterScope is EnterScope for who wakes a task that had a scope, which went
+// with its keepers.
+func reenterScope(ctx context.Context, dir task.Dir) error {
+	g, found, err := sandbox.ReadGroups(dir)
+	if err != nil || !found || !g.Used() || !cgroup.Open(g.Place).Uprooted() {
+		return err
+	}
+	return EnterScope(ctx, IsolationAuto)
 }
 
 // scoped says that a scope would help, and that we may leave our group for it:

@@ -43,8 +43,9 @@ func Start(dir task.Dir, p Programs) error {
 }
 
 // Wake starts the shim of a task unless a shim or a brain lives: a brain
-// without a shim starts one itself.
-func Wake(dir task.Dir, p Programs) (started bool, err error) {
+// without a shim starts one itself. Where the task had a scope of systemd's that is
+// gone, this process enters a new one first (see EnterScope), if it can.
+func Wake(ctx context.Context, dir task.Dir, p Programs) (started bool, err error) {
 	k, err := WhoKeeps(dir)
 	if err != nil {
 		return false, err
@@ -52,8 +53,12 @@ func Wake(dir task.Dir, p Programs) (started bool, err error) {
 	if k.Shim != 0 || k.Brain != 0 {
 		return false, nil
 	}
-	if err := Start(dir, p); err != nil {
+	if err := MayKeep(dir); err != nil {
 		return false, err
+	}
+	noScope := reenterScope(ctx, dir) // without one the task can still be shown, and killed
+	if err := Start(dir, p); err != nil {
+		return false, errors.Join(err, noScope)
 	}
 	return true, nil
 }

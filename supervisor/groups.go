@@ -43,7 +43,7 @@ type groups struct {
 }
 
 // openGroups reads where the groups are, if that is known already. Those of an
-// earlier boot are gone.
+// earlier boot are gone, and those of a scope that systemd has removed.
 func (b *brain) openGroups() error {
 	b.fresh, b.tallies, b.rung = make(map[string]bool), make(map[string]tally), make(map[cgroup.Group]bool)
 	b.second = time.NewTimer(time.Hour)
@@ -55,7 +55,9 @@ func (b *brain) openGroups() error {
 		return err
 	}
 	if found && g.Used() && g.Place.Boot == b.boot {
-		b.tree = cgroup.Open(g.Place)
+		if tree := cgroup.Open(g.Place); !tree.Uprooted() {
+			b.tree = tree
+		}
 	}
 	return nil
 }

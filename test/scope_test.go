@@ -80,13 +80,14 @@ func groupsOf(t *testing.T, dir task.Dir) string {
 	}
 }
 
-// mainPid is the pid of the task's one process, once it runs.
+// mainPid is the pid of the task's one process, as soon as it runs.
 func (h *home) mainPid(id string) int {
 	h.t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		var seen struct {
 			Status struct {
 				Processes []struct {
+					State   string
 					History []struct{ Pid int }
 				}
 			}
@@ -95,8 +96,8 @@ func (h *home) mainPid(id string) int {
 		if err := json.Unmarshal([]byte(out), &seen); err != nil {
 			h.t.Fatalf("%v: %s", err, out)
 		}
-		if p := seen.Status.Processes; len(p) == 1 && len(p[0].History) == 1 && p[0].History[0].Pid != 0 {
-			return p[0].History[0].Pid
+		if p := seen.Status.Processes; len(p) == 1 && p[0].State == "RUNNING" {
+			return p[0].History[len(p[0].History)-1].Pid
 		}
 		if time.Now().After(end) {
 			h.t.Fatalf("%s does not run: %s", id, out)
@@ -118,4 +119,34 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestSystemdScopeGone kills all that lives in a task's scope, which systemd then
+// removes: the task can be brought back all the same, into another.
+func TestSystemdScopeGone(t *testing.T) {
+	needs.Systemd(t)
+	h := newHome(t)
+	file := filepath.Join(t.TempDir(), "task.json")
+	write(t, file, `{"processes": [{"name": "p", "cmdline": "exec sleep 1000", "min_duration": "10ms"}]}`)
+	h.dewar(0, "run", "--detach", "--isolation=cgroup", "--task-id", "gone", file)
+	dir := task.Dir(filepath.Join(h.root, "gone"))
+	first := h.mainPid("gone")
+	was := filepath.Dir(groupsOf(t, dir))
+	write(t, filepath.Join(was, "cgroup.kill"), "1")
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Lstat(was); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("systemd keeps %s", was)
+		}
+	}
+	h.dewar(0, "resume", "gone")
+	if again := h.mainPid("gone"); again == first {
+		t.Errorf("process %d runs, which was killed", again)
+	}
+	if now := filepath.Dir(groupsOf(t, dir)); now == was || !strings.HasSuffix(now, ".scope") {
+		t.Errorf("it was in %s, and is now in %s", was, now)
+	}
+	h.dewar(0, "kill", "--now", "gone")
 }

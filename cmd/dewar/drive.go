@@ -126,7 +126,7 @@ func (a *app) drive(ctx context.Context, prefix, path string, request any, what 
 	what.ID = v.ID
 	ctx, cancel := context.WithTimeout(ctx, a.patienceFor(v))
 	defer cancel()
-	err = launch.Ask(ctx, v.Dir, path, request, a.waker(v.Dir))
+	err = launch.Ask(ctx, v.Dir, path, request, a.waker(ctx, v.Dir))
 	if err != nil {
 		return a.overtaken(a.refusal(v, what, err))
 	}

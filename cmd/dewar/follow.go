@@ -65,7 +65,7 @@ func (f *follower) watch(ctx context.Context, each func(observer.Change) error, 
 	if err != nil {
 		return err
 	}
-	err = await(ctx, f.dir, f.app.waker(f.dir), func(c observer.Change) error {
+	err = await(ctx, f.dir, f.app.waker(ctx, f.dir), func(c observer.Change) error {
 		f.last = c.View
 		return each(c)
 	}, append(beside, con.follow(said))...)
@@ -81,7 +81,7 @@ func (f *follower) watch(ctx context.Context, each func(observer.Change) error, 
 // kill asks for the task's end.
 func (f *follower) kill(ctx context.Context, grace time.Duration) error {
 	w := launch.Wish{Grace: grace, By: f.app.by("dewar run"), Reason: "dewar run was told to end", At: time.Now()}
-	answered, err := launch.Kill(ctx, f.dir, w, patience, f.app.waker(f.dir))
+	answered, err := launch.Kill(ctx, f.dir, w, patience, f.app.waker(ctx, f.dir))
 	var finished *errOver
 	if errors.As(err, &finished) {
 		return nil // it was faster

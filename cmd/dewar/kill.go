@@ -77,7 +77,7 @@ func (a *app) killAll(ctx context.Context, k *killFlags, dirs []task.Dir) error 
 	for i, dir := range dirs {
 		if errs[i] == nil && !out[i].Before && !k.noWait {
 			var v *observer.View
-			if v, errs[i] = a.awaitEnd(ctx, dir, a.killLost(dir)); errs[i] == nil {
+			if v, errs[i] = a.awaitEnd(ctx, dir, a.killLost(ctx, dir)); errs[i] == nil {
 				out[i].State = v.State.State
 			}
 		}
@@ -102,7 +102,7 @@ func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, 
 	if k.now {
 		w.Grace = 0
 	}
-	out.Answered, err = launch.Kill(ctx, dir, w, a.patienceFor(v), a.waker(dir))
+	out.Answered, err = launch.Kill(ctx, dir, w, a.patienceFor(v), a.waker(ctx, dir))
 	if finished := (*errOver)(nil); errors.As(err, &finished) {
 		out.Before, out.State = true, finished.state
 		return out, nil
@@ -118,8 +118,8 @@ func (a *app) askKill(ctx context.Context, k *killFlags, dir task.Dir) (killed, 
 
 // killLost is what to do when nobody keeps a task any more that is to end: wake
 // it, unless its shim has done all it could without a brain.
-func (a *app) killLost(dir task.Dir) func() error {
-	wake := a.waker(dir)
+func (a *app) killLost(ctx context.Context, dir task.Dir) func() error {
+	wake := a.waker(ctx, dir)
 	return func() error {
 		v, err := readTask(dir)
 		if err != nil {

@@ -95,7 +95,7 @@ func (a *app) resume(ctx context.Context, dir task.Dir) (resumed, error) {
 	if v.Shim != 0 || v.Brain != 0 {
 		return r, nil
 	}
-	if r.Started, err = a.wake(dir); err != nil {
+	if r.Started, err = a.wake(ctx, dir); err != nil {
 		return r, err
 	}
 	if err := a.awaitBrain(ctx, dir); err != nil {
@@ -118,7 +118,7 @@ func (a *app) tellResumed(r resumed, asJSON bool) error {
 func (a *app) awaitBrain(ctx context.Context, dir task.Dir) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := launch.Ask(ctx, dir, control.PathStatus, nil, a.waker(dir))
+	err := launch.Ask(ctx, dir, control.PathStatus, nil, a.waker(ctx, dir))
 	if finished := (*errOver)(nil); errors.As(err, &finished) {
 		return nil
 	}

@@ -222,7 +222,7 @@ func (a *app) again(ctx context.Context, o *orderFlags, order launch.Order, dir 
 		return misuse(err)
 	}
 	if v.Shim == 0 && v.Brain == 0 {
-		if err := a.waker(dir)(); err != nil {
+		if err := a.waker(ctx, dir)(); err != nil {
 			return a.overtaken(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -97,7 +98,7 @@ func over(v *observer.View) error {
 }
 
 // waker starts the shim of a task that nobody keeps, if it has not ended.
-func (a *app) waker(dir task.Dir) func() error {
+func (a *app) waker(ctx context.Context, dir task.Dir) func() error {
 	return func() error {
 		v, err := readTask(dir)
 		if err == nil {
@@ -106,7 +107,7 @@ func (a *app) waker(dir task.Dir) func() error {
 		if err != nil {
 			return err
 		}
-		started, err := a.wake(dir)
+		started, err := a.wake(ctx, dir)
 		if started {
 			a.note("nobody kept task %s: a new shim was started", v.ID)
 		}
@@ -115,12 +116,12 @@ func (a *app) waker(dir task.Dir) func() error {
 }
 
 // wake starts the shim of a task unless somebody keeps it.
-func (a *app) wake(dir task.Dir) (started bool, err error) {
+func (a *app) wake(ctx context.Context, dir task.Dir) (started bool, err error) {
 	p, err := a.programs()
 	if err != nil {
 		return false, err
 	}
-	started, err = launch.Wake(dir, p)
+	started, err = launch.Wake(ctx, dir, p)
 	return started, refused(err)
 }
 

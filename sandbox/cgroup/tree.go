@@ -19,6 +19,19 @@ func Open(p Place) *Tree { return &Tree{place: p} }
 // Place says where the groups are.
 func (t *Tree) Place() Place { return t.place }
 
+// Uprooted says that the group is gone beneath which the task's are made, so that
+// nobody can be in them and they cannot be made again: systemd removes a scope
+// when the last process in it has ended. One hierarchy in which it is left is
+// enough for it not to be.
+func (t *Tree) Uprooted() bool {
+	for _, dir := range t.hierarchies() {
+		if exists(path.Dir(dir)) {
+			return false
+		}
+	}
+	return true
+}
+
 // Task is the group that has the task's limits.
 func (t *Tree) Task() Group { return Group{tree: t, path: "task"} }
 
