@@ -101,13 +101,18 @@ func (w *world) wait() <-chan int {
 }
 
 // brain and shim are the pids of the programs that live; 0 if none does.
-func (w *world) brain() int { return w.holder(w.dir().Lock()) }
-func (w *world) shim() int  { return w.holder(w.dir().ShimLock()) }
+func (w *world) brain() int { return w.holder(w.dir().Lock(), "dewar-executor") }
+func (w *world) shim() int  { return w.holder(w.dir().ShimLock(), "dewar-shim") }
 
-func (w *world) holder(lock string) int {
+// holder is who holds a lock, if it is that program: `dewar wait` takes the locks
+// of a task that is over, too, to remove what is left of its groups.
+func (w *world) holder(lock, program string) int {
 	pid, err := shim.Holder(lock)
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOENT) {
 		w.t.Errorf("ask who holds %s: %v", lock, err)
+	}
+	if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || strings.TrimSpace(string(comm)) != program {
+		return 0
 	}
 	return pid
 }
