@@ -34,6 +34,9 @@ func TestGroupsSpoilt(t *testing.T) {
 			if u := groupsPlace(t); u.Unified == "" || c.controllers && u.Mode != cgroup.V2 {
 				t.Skip(needs.Prefix + "a unified hierarchy with what it takes")
 			}
+			if c.controllers {
+				needGroups(t, "pids")
+			}
 			if c.root {
 				needs.Root(t)
 			}

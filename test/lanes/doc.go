@@ -2,7 +2,7 @@
 // user, and those that need another kernel in guests, and fails if some test
 // ran in none of the lanes.
 //
-//	go run ./test/lanes [-race=false] [-once] [-timeout 20m] [-guest 12m] [-run RE] [-lanes v2,v1] [packages]
+//	go run ./test/lanes [-race=false] [-once] [-timeout 20m] [-guest 9m] [-run RE] [-lanes v2,v1] [packages]
 //
 // What goes out: the lines that `go test` prints (a passing package is one
 // line, a failing test is shown with all it said), then a line per lane, then

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -24,6 +25,7 @@ type lane struct {
 	argv []string // of a guest's lane: what runs in place of go test
 
 	packages []string // that it runs, whatever was asked for; nil: those
+	only     string   // of them, the tests with these names, unless others were asked for
 	noRace   bool     // it runs for long, and without the race detector
 }
 
@@ -32,7 +34,7 @@ func (l *lane) command(o options) *exec.Cmd {
 	argv := l.argv
 	if argv == nil {
 		if o.race = o.race && !l.noRace; l.packages != nil {
-			o.packages = l.packages
+			o.packages, o.run = l.packages, cmp.Or(o.run, l.only)
 		}
 		argv = append([]string{"go", "test", "-json"}, o.goTest()...)
 		if l.exec != "" {

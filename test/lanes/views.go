@@ -15,8 +15,10 @@ import (
 // guests are for.
 var views = []string{"v1", "v2"}
 
-// viewPackages are what is run there.
-var viewPackages = []string{"./test/chaos"}
+// viewPackages are what is run there, and of it the tests with these names.
+var viewPackages = []string{"./supervisor", "./test/chaos"}
+
+const viewTests = "^Test(Kill|BrainAway|CrashPoints|Damaged|LostTail|Torture|Limits|Groups|NoGroups|Undead)"
 
 // viewLanes are the lanes of the views that are wanted; none where the machine
 // is not hybrid, or the module another.
@@ -35,7 +37,7 @@ func viewLanes(place, bin, tree string, o options) (lanes []*lane, err error) {
 			continue
 		}
 		lanes = append(lanes, &lane{
-			name: name, who: "own -view " + view, tree: tree, packages: viewPackages, noRace: true,
+			name: name, who: "own -view " + view, tree: tree, packages: viewPackages, only: viewTests, noRace: true,
 			env:  []string{"DEWAR_BIN=" + bin, "DEWAR_SOAK_WHERE=view " + view},
 			exec: quote(own) + " -view " + view + " --",
 		})
