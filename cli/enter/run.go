@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -172,5 +173,26 @@ func (c *command) wait(signals <-chan os.Signal) (int, error) {
 	return c.cmd.ProcessState.ExitCode(), nil
 }
 
-// Over says that the run in whose place the command lived has ended.
-func (p Place) Over() bool { return !shim.Alive(p.Main, p.Start) }
+// dying is how long the two that one KILL of a group has hit may die apart.
+const dying = time.Second
+
+// Over says that the run in whose place the command lived has ended. It waits a
+// moment for that: a group is killed at once, and dies one by one.
+func (p Place) Over() bool {
+	fd, err := unix.PidfdOpen(p.Main, 0)
+	if err != nil { // gone, or no descriptors of processes before 5.3
+		return !shim.Alive(p.Main, p.Start)
+	}
+	defer unix.Close(fd)
+	for end := time.Now().Add(dying); shim.Alive(p.Main, p.Start); {
+		left := time.Until(end)
+		if left <= 0 {
+			return false
+		}
+		wait := unix.NsecToTimespec(int64(left))
+		if _, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &wait, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return false
+		}
+	}
+	return true
+}

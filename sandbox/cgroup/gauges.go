@@ -10,7 +10,7 @@ var nothing = Usage{
 }
 
 // gauges are the files of Usage: v1's, where the task has groups in that
-// hierarchy, else v2's.
+// hierarchy, else v2's. Those of processor time come first: idle asks them.
 var gauges = []struct {
 	controller string // of v1
 	v1, v2     string
@@ -18,18 +18,20 @@ var gauges = []struct {
 	learnV1    func(*Meter, []byte) // if v1's is another text
 	rests      func(*Meter) bool    // see gauge
 }{
-	// v2 without a controller (time alone, since 4.15), bandwidth with cpu.
-	{"cpuacct", "cpuacct.usage_user", "cpu.stat", in(learnCPU), in(learnUser), nil}, // v1 since 4.6
-	{"cpuacct", "cpuacct.usage_sys", "", nil, in(learnSystem), nil},                 // since 4.6
-	{"cpu", "cpu.stat", "", nil, in(learnThrottle), unlimited},                      // since 3.2
+	// v2 without a controller (time alone, since 4.15), bandwidth with cpu. v1's
+	// total is exact, its parts are counted in ticks.
+	{"cpuacct", "cpuacct.usage", "cpu.stat", in(learnCPU), in(learnTotal), allIdle},
+	{"cpuacct", "cpuacct.usage_user", "", nil, in(learnUser), idle},  // since 4.6
+	{"cpuacct", "cpuacct.usage_sys", "", nil, in(learnSystem), idle}, // since 4.6
+	{"cpu", "cpu.stat", "", nil, in(learnThrottle), unlimited},       // since 3.2
 	{"memory", "memory.usage_in_bytes", "memory.current", set(func(u *Usage) *int64 { return &u.Memory }), nil, nil},
 	{"memory", "memory.max_usage_in_bytes", "memory.peak", set(func(u *Usage) *int64 { return &u.MemoryPeak }), nil, always}, // v2 since 5.19
 	{"memory", "memory.limit_in_bytes", "memory.max", set(func(u *Usage) *int64 { return &u.MemoryLimit }), nil, always},
 	{"memory", "memory.memsw.usage_in_bytes", "memory.swap.current", set(func(u *Usage) *int64 { return &u.Swap }), in(learnSwapV1), swapless},
-	{"pids", "pids.current", "pids.current", set(func(u *Usage) *int64 { return &u.Pids }), nil, nil},
+	{"pids", "pids.current", "pids.current", set(func(u *Usage) *int64 { return &u.Pids }), nil, idle},
 	{"pids", "pids.max", "pids.max", set(func(u *Usage) *int64 { return &u.PidsLimit }), nil, always},
-	{"blkio", "blkio.throttle.io_service_bytes_recursive", "io.stat", in(learnIO), in(learnBlkio), nil}, // v1 since 4.12
-	{"", "", "cpu.pressure", press(0), nil, calm(0)},                                                    // since 5.2, as the next
+	{"blkio", "blkio.throttle.io_service_bytes_recursive", "io.stat", in(learnIO), in(learnBlkio), idle}, // v1 since 4.12
+	{"", "", "cpu.pressure", press(0), nil, calm(0)},                                                     // since 5.2, as the next
 	{"", "", "memory.pressure", press(1), nil, calm(1)},
 	{"", "", "io.pressure", press(2), nil, calm(2)},
 }
@@ -42,6 +44,14 @@ func (m *Meter) pressure(kind int) *Pressure {
 }
 
 func always(*Meter) bool { return true }
+
+// idle says that nobody in the group has run since the last reading: so nobody
+// forked, ended, read or wrote. (What they wrote before, v2 counts when the
+// kernel takes it to the disk; and somebody may be moved in from outside.)
+func idle(m *Meter) bool { return m.said.CPU >= 0 && m.said.CPU == m.ran }
+
+// allIdle says that nobody ran in the group above either, which is a part of it.
+func allIdle(m *Meter) bool { return m.within != nil && idle(m.within) }
 
 // unlimited says that there was no quota when everything was read: the kernel
 // counts periods only where there is one.
@@ -88,9 +98,11 @@ func learnCPU(u *Usage, text []byte) {
 	u.CPU = micro(flat(text, "usage_usec"))
 	u.User = micro(flat(text, "user_usec"))
 	u.System = micro(flat(text, "system_usec"))
-	u.Periods = flat(text, "nr_periods")
-	u.Hits = flat(text, "nr_throttled")
-	u.Throttled = micro(flat(text, "throttled_usec"))
+	if n := flat(text, "nr_periods"); n >= 0 { // else the controller is v1's, if anybody's
+		u.Periods = n
+		u.Hits = flat(text, "nr_throttled")
+		u.Throttled = micro(flat(text, "throttled_usec"))
+	}
 }
 
 func micro(n int64) time.Duration {
@@ -98,6 +110,12 @@ func micro(n int64) time.Duration {
 		return -1
 	}
 	return time.Duration(n) * time.Microsecond
+}
+
+func learnTotal(u *Usage, text []byte) {
+	if n, ok := number(text); ok {
+		u.CPU = time.Duration(n)
+	}
 }
 
 func learnUser(u *Usage, text []byte) {
@@ -109,7 +127,6 @@ func learnUser(u *Usage, text []byte) {
 func learnSystem(u *Usage, text []byte) {
 	if n, ok := number(text); ok {
 		u.System = time.Duration(n)
-		u.CPU = u.User + u.System
 	}
 }
 

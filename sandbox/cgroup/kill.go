@@ -67,7 +67,7 @@ func (s *stopper) killUnified(g Group, dir string) error {
 	for {
 		err := writeFile(dir+"/cgroup.kill", "1")
 		if gone(err) && exists(dir) {
-			return s.killListed(func() ([]int, error) { return procs(nil, dir) }, freezer{file: dir + "/cgroup.freeze", on: "1", off: "0"})
+			err = s.killListed(func() ([]int, error) { return procs(nil, dir) }, freezer{file: dir + "/cgroup.freeze", on: "1", off: "0"})
 		}
 		if unsupported(err) {
 			return s.killListed(func() ([]int, error) { return owners(dir) }, freezer{})

@@ -50,7 +50,11 @@ func TestKillWithoutCgroupKill(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(s.killListed(g.Procs, f), s.close()); err != nil {
+			err = s.killListed(g.Procs, f)
+			if dir := g.unified(); err == nil && dir != "" { // who exits is no longer listed, and there for a moment
+				_, err = s.await(dir, func(now state) bool { return !now.populated }, 0)
+			}
+			if err := errors.Join(err, s.close()); err != nil {
 				t.Fatal(err)
 			}
 		}

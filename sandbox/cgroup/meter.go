@@ -22,6 +22,7 @@ type Meter struct {
 	said   Usage
 
 	turn     int               // of Read; at 0 everything is read
+	ran      time.Duration     // processor time at the reading before
 	swapless bool              // the machine has no swap
 	now      time.Time         // of this reading
 	asked    [stalls]time.Time // when each pressure was last read
@@ -88,10 +89,11 @@ const seldom = 8
 
 // Read reads the group's files. Memory is as fresh as the kernel keeps it. What
 // was found seven readings ago at the latest: limits, a peak above what is seen
-// used, and whether the machine has swap at all.
+// used, whether the machine has swap at all; and of a group in which nobody ran,
+// the count of its processes and the bytes that are written late for it.
 func (m *Meter) Read() (Usage, error) {
 	first := m.now.IsZero()
-	m.now = time.Now()
+	m.now, m.ran = time.Now(), m.said.CPU
 	if m.turn == 0 {
 		m.swapless = !hasSwap()
 	}
