@@ -15,6 +15,8 @@ type Task struct {
 	User             string       `json:"user,omitempty"`      // empty: whoever starts the task
 	OOM              OOM          `json:"oom,omitempty"`
 	DiskAction       DiskAction   `json:"disk_action,omitempty"`
+	Check            *Check       `json:"check,omitempty"` // of the task as a whole: Aurora's health_check_config
+	Lifecycle        *Lifecycle   `json:"lifecycle,omitempty"`
 	Attributes
 }
 
@@ -40,6 +42,8 @@ type Process struct {
 	StopTo       StopTo            `json:"stop_to"`
 	StopTimeout  Duration          `json:"stop_timeout"`
 	Leave        bool              `json:"leave,omitempty"` // daemons that a run leaves behind may outlive the run (never the task)
+	Checks       []Check           `json:"checks,omitempty"`
+	PreStop      *PreStop          `json:"pre_stop,omitempty"`
 	Attributes
 }
 
@@ -52,6 +56,7 @@ type Constraint struct {
 type Edge struct {
 	Process string `json:"process"`
 	When    When   `json:"when"`
+	OnLost  OnLost `json:"on_lost,omitempty"` // of WhenReady and WhenHealthy
 }
 
 // When says what of an edge's predecessor satisfies the edge.
@@ -60,7 +65,7 @@ type When string
 const (
 	WhenStarted When = "started" // a run of it has been started
 	WhenReady   When = "ready"   // it said READY=1 on $NOTIFY_SOCKET
-	WhenHealthy When = "healthy" // its check passed; refused until checks exist
+	WhenHealthy When = "healthy" // all its checks have passed, of its live run
 	WhenSuccess When = "success" // it has finished with SUCCESS; the default
 	WhenExit    When = "exit"    // it is finished, or failed for good
 )

@@ -18,6 +18,7 @@ func TestPure(t *testing.T) {
 		"bytes", "encoding/json", "errors", "fmt", "maps", "math", "math/bits", "slices", "strconv", "strings", "unicode/utf8",
 		"time", // for time.Duration; see below
 		"github.com/dewarhq/dewar/task",
+		"github.com/dewarhq/dewar/healthcheck/judge", // pure as well
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
