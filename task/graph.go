@@ -21,7 +21,7 @@ func (t *Task) Edges() [][]Edge {
 	for _, l := range t.links(t.indexes()) {
 		if w := (written{l.from, l.to, l.when}); !seen[w] {
 			seen[w] = true
-			lists[l.to] = append(lists[l.to], Edge{Process: t.Processes[l.from].Name, When: l.when})
+			lists[l.to] = append(lists[l.to], Edge{Process: t.Processes[l.from].Name, When: l.when, OnLost: l.lost})
 		}
 	}
 	return lists
@@ -32,6 +32,7 @@ func (t *Task) Edges() [][]Edge {
 type link struct {
 	from, to int
 	when     When
+	lost     OnLost
 	path     func() Path
 }
 
@@ -53,7 +54,7 @@ func (t *Task) links(index map[string]int) []link {
 			from, known := index[constraint.Order[j-1]]
 			to, alsoKnown := index[constraint.Order[j]]
 			if known && alsoKnown {
-				links = append(links, link{from, to, WhenSuccess, func() Path {
+				links = append(links, link{from, to, WhenSuccess, "", func() Path {
 					return Path{"constraints", c, "order", j}
 				}})
 			}
@@ -62,7 +63,7 @@ func (t *Task) links(index map[string]int) []link {
 	for i, p := range t.Processes {
 		for j, e := range p.After {
 			if from, known := index[e.Process]; known {
-				links = append(links, link{from, i, e.when(), func() Path {
+				links = append(links, link{from, i, e.when(), e.OnLost, func() Path {
 					return Path{"processes", i, "after", j, "process"}
 				}})
 			}

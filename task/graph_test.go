@@ -25,11 +25,11 @@ func TestEdges(t *testing.T) {
 	made := DefaultTask()
 	made.Name, made.Processes = "x", named("a", "b", "c")
 	made.Constraints = []Constraint{{Order: []string{"a", "b", "c"}}, {Order: []string{"a", "b"}}, {Order: []string{"c"}}, {Order: []string{"nobody", "c"}}}
-	made.Processes[2].After = []Edge{{"a", WhenReady}, {"b", ""}, {"a", WhenStarted}, {"a", WhenReady}, {"nobody", WhenReady}}
+	made.Processes[2].After = []Edge{{Process: "a", When: WhenReady}, {Process: "b", When: ""}, {Process: "a", When: WhenStarted}, {Process: "a", When: WhenReady}, {Process: "nobody", When: WhenReady}}
 	want := [][]Edge{
 		nil,
-		{{"a", WhenSuccess}},
-		{{"b", WhenSuccess}, {"a", WhenReady}, {"a", WhenStarted}},
+		{{Process: "a", When: WhenSuccess}},
+		{{Process: "b", When: WhenSuccess}, {Process: "a", When: WhenReady}, {Process: "a", When: WhenStarted}},
 	}
 	if diff := cmp.Diff(want, made.Edges()); diff != "" {
 		t.Error(diff)
@@ -128,7 +128,7 @@ func TestLongChains(t *testing.T) {
 	made.Constraints = nil
 	for i := n / 2; i < n; i++ {
 		for j := range 10 {
-			made.Processes[i].After = append(made.Processes[i].After, Edge{names[j], WhenExit})
+			made.Processes[i].After = append(made.Processes[i].After, Edge{Process: names[j], When: WhenExit})
 		}
 	}
 	if problems := made.Validate(); problems != nil || len(made.Edges()[n-1]) != 10 {
