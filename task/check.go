@@ -1,13 +1,18 @@
 package task
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Check is a question that is asked again and again of a process, or of the
 // task as a whole: are you well? Exactly one of the kinds HTTP … Notify says how
 // it is asked. The arithmetic by which answers become a verdict is Aurora's; see
 // package healthcheck/judge.
 type Check struct {
-	Name   string `json:"name"` // unique among the checks of the task; default: the process' name and the role, the task's: "health"
-	Role   Role   `json:"role"`
-	Action Action `json:"action"`
+	Name   string `json:"name"`   // unique among the checks of its process; default: the role, of the task's own check "health"
+	Role   Role   `json:"role"`   // default: liveness
+	Action Action `json:"action"` // default: that of the role
 
 	HTTP   *HTTPCheck   `json:"http,omitempty"`
 	TCP    *TCPCheck    `json:"tcp,omitempty"`
@@ -46,9 +51,9 @@ const (
 type Action string
 
 const (
-	FailTask Action = "fail_task" // the default, as in Aurora
+	FailTask Action = "fail_task" // as in Aurora; the default of liveness and startup
 	Restart  Action = "restart"   // of the process whose check it is; counts as a failure of it
-	NoAction Action = "none"      // it is said, and edges see it; the only one of readiness
+	NoAction Action = "none"      // it is said, and edges see it; the only one of readiness, and its default
 )
 
 // HTTPCheck is one request, on a connection of its own. Redirects are not
@@ -104,6 +109,22 @@ type NotifyCheck struct {
 
 // Port is a TCP port by number, or by its name among the task's ports.
 type Port string
+
+// Number is the port's number, with the launch's ports for those with names;
+// 0 if the launch has none of its name, or the number is none.
+func (p Port) Number(ports map[string]int) int {
+	number := ports[string(p)]
+	if p.isNumber() {
+		number, _ = strconv.Atoi(string(p))
+	}
+	if number < 1 || number > 65535 {
+		return 0
+	}
+	return number
+}
+
+// isNumber tells a port's number from its name.
+func (p Port) isNumber() bool { return p != "" && strings.Trim(string(p), "0123456789") == "" }
 
 // OnLost says what becomes of a process whose edge "ready" or "healthy" was
 // satisfied when it started, and is no longer.

@@ -8,7 +8,10 @@ import (
 
 // The words that a field of each type may hold, the default first.
 var (
-	Whens        = []When{WhenSuccess, WhenStarted, WhenReady, WhenExit}
+	Whens        = []When{WhenSuccess, WhenStarted, WhenReady, WhenHealthy, WhenExit}
+	OnLosts      = []OnLost{LostIgnore, LostStop, LostRestart}
+	Roles        = []Role{Liveness, Readiness, Startup}
+	Actions      = []Action{FailTask, Restart, NoAction}
 	StopTos      = []StopTo{StopGroup, StopMain}
 	Destinations = []Destination{ToFile, ToConsole, ToBoth, ToNone}
 	LogModes     = []LogMode{LogStandard, LogRotate}

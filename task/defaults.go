@@ -40,10 +40,12 @@ func DefaultLogger() Logger {
 }
 
 // FillIn sets those fields that are empty and whose default is another field:
-// the task's name, the condition of an edge, the reset of a backoff, a hard
-// quota of as many CPUs as cpu says.
+// the task's name, the condition of an edge and what happens when it is lost,
+// the reset of a backoff, a hard quota of as many CPUs as cpu says, names,
+// actions and ports of checks.
 func (t *Task) FillIn() {
 	t.Resources.fillIn()
+	t.fillInChecks()
 	if t.Name == "" && len(t.Processes) > 0 {
 		t.Name = t.Processes[0].Name
 	}
@@ -54,10 +56,17 @@ func (t *Task) FillIn() {
 			p.Backoff.Reset = p.Backoff.Max
 		}
 		for j := range p.After {
-			if p.After[j].When == "" {
-				p.After[j].When = WhenSuccess
-			}
+			p.After[j].fillIn()
 		}
+	}
+}
+
+func (e *Edge) fillIn() {
+	if e.When == "" {
+		e.When = WhenSuccess
+	}
+	if e.OnLost == "" && e.CanBeLost() {
+		e.OnLost = LostIgnore
 	}
 }
 

@@ -72,6 +72,10 @@ func (t *Task) links(index map[string]int) []link {
 	return links
 }
 
+// CanBeLost tells the edges that can be satisfied now and not a moment later:
+// those of which OnLost says something.
+func (e Edge) CanBeLost() bool { return e.When == WhenReady || e.When == WhenHealthy }
+
 // when is the edge's condition, the default included.
 func (e Edge) when() When {
 	if e.When == "" {

@@ -16,10 +16,6 @@ func (v *validation) order() {
 		for j, e := range p.After {
 			at := Path{"processes", i, "after", j}
 			v.known(at.With("process"), "after", e.Process, names)
-			if e.When == WhenHealthy {
-				v.add(at.With("when"), "when: healthy is not supported yet, there are no checks: use ready, started, success or exit")
-				continue
-			}
 			choice(v, at.With("when"), e.when(), Whens)
 		}
 	}

@@ -26,6 +26,7 @@ var ours = []struct {
 }{
 	{pkg: "task", why: "the words: pure, everybody's"},
 	{pkg: "task/file", may: "task", why: "files that people write; the YAML library stays out of the brain"},
+	{pkg: "healthcheck/judge", may: "task", why: "pure: answers in, a verdict out"},
 	{pkg: "supervisor/journal", why: "it knows nothing of tasks"},
 	{pkg: "supervisor/machine", may: "task", why: "pure: it decides, and knows nothing of journals or processes"},
 	{pkg: "supervisor/shim", why: "the resident shim has to be tiny"},
@@ -69,6 +70,7 @@ var direct = []struct {
 	why string
 }{
 	{"task", impure, "it is pure"},
+	{"healthcheck/judge", impure, "it is pure: the time is an argument"},
 	{"supervisor/machine", impure, "it is pure: now and randomness are arguments, acts are values"},
 }
 
