@@ -41,7 +41,7 @@ func (m *Machine) cleaning(now int64) []Decision {
 	case m.plans[ordinary].alive+m.plans[final].alive == 0:
 		return []Decision{{Record: Finalizing{}}}
 	}
-	return m.waking(m.stopping(nil, now), now)
+	return m.waking(m.stopping(m.calling(now), now), now)
 }
 
 func (m *Machine) finalizing(now int64) []Decision {
@@ -110,6 +110,12 @@ func (m *Machine) stopCause(p *process) Cause {
 // stop tells a run to stop, or what it has left behind; that is never one main
 // process.
 func (m *Machine) stop(p *process, run *Run, cause Cause, now int64) Decision {
+	if first, ok := m.preStop(p, run, cause, now); ok {
+		return first
+	}
+	if run.parting() {
+		cause = run.PreStop.Cause
+	}
 	id, s := p.id(run), p.def.StopSignal
 	by := later(now, p.def.StopTimeout)
 	if m.Phase() != Active {
@@ -133,6 +139,10 @@ func (m *Machine) waking(d []Decision, now int64) []Decision {
 			switch {
 			case run.Stop != nil && run.Stop.By <= now:
 				d = append(d, kill(p.id(run), CauseTimeout))
+			case run.parting():
+				if run.partBy() <= now {
+					d = append(d, m.stop(p, run, run.PreStop.Cause, now))
+				}
 			case run.Stop == nil && !m.stops.has(i) && m.unready(p, run) && p.readyBy(run) <= now:
 				d = append(d, m.stop(p, run, CauseNotReady, now))
 			}
@@ -211,6 +221,7 @@ func (m *Machine) Deadline() (boot int64, ok bool) {
 		add(m.startable(&m.plans[final]))
 		add(m.Budget)
 	default:
+		add(m.callBy())
 		add(m.Budget)
 	}
 	return first, first != 0
@@ -235,9 +246,9 @@ func (m *Machine) Outstanding() []Act {
 		acts = m.procs[i].outstanding(acts)
 	}
 	if m.Clearing {
-		acts = append(acts, Clear{})
+		return append(acts, Clear{})
 	}
-	return acts
+	return m.outstandingCall(acts)
 }
 
 // outstandingOf is what may still have to be done to a live run. A kill makes
@@ -257,6 +268,9 @@ func (p *process) outstandingOf(run *Run, acts []Act) []Act {
 	}
 	if run.Stop != nil {
 		acts = append(acts, Stop{id, run.Stop.Signal, p.def.StopTo})
+	}
+	if run.parting() && !run.PreStop.Over {
+		acts = append(acts, PreStop{id, run.PreStop.By})
 	}
 	return acts
 }

@@ -43,7 +43,7 @@ func (p *process) meets() meets {
 	if p.over == OverFinished {
 		e.ready, e.success = said, last.State == RunSuccess
 	} else if last.Live() {
-		e.ready = said && last.Stop == nil && last.Kill == ""
+		e.ready = said && !last.leaving()
 	}
 	return e
 }

@@ -48,7 +48,7 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 	if run == nil {
 		run = &Run{}
 	}
-	ours := m.stopDelivered(run, e.Signals)
+	ours := m.stopDelivered(run, e.Signals) || run.PreStop != nil
 	switch {
 	case e.Error != "":
 		return RunFailed, e.Error
@@ -56,7 +56,7 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 		return RunLost, e.Lost
 	case e.Unspawned:
 		return RunKilled, "it was told to stop before it was started"
-	case ours && p != nil && run.Stop != nil && run.Stop.Cause == CauseNotReady:
+	case ours && p != nil && run.StoppedFor() == CauseNotReady:
 		return RunFailed, "it was not ready within " + p.def.ReadyTimeout.String()
 	case ours:
 		return RunKilled, ""

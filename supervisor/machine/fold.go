@@ -41,6 +41,8 @@ func (m *Machine) fold(at Instant, r Record) {
 		m.foldRequest(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		m.foldSandbox(r)
+	case Calling, Called, Parted, PreStopping, PreStopped:
+		m.foldFarewell(r)
 	default:
 		m.foldRun(r)
 	}
@@ -64,6 +66,9 @@ func (m *Machine) takeUp(r TakenUp) {
 	if m.Budget != 0 {
 		m.Budget = past
 	}
+	for i := range m.Calls {
+		m.Calls[i].By, m.Calls[i].AnswerBy = past, past
+	}
 	for i := range m.procs {
 		p := &m.procs[i]
 		p.floor = 0
@@ -74,6 +79,9 @@ func (m *Machine) takeUp(r TakenUp) {
 			p.oldBoot = true
 			if run.Stop != nil {
 				run.Stop.By = past
+			}
+			if run.PreStop != nil {
+				run.PreStop.By = past
 			}
 		}
 	}
@@ -90,6 +98,7 @@ func (m *Machine) askKill(r KillAsked) {
 	deadline := max(past, later(m.at.Boot, r.Grace))
 	if m.Budget == 0 || deadline < m.Budget {
 		m.Budget = deadline
+		m.hasten()
 	}
 }
 
@@ -100,6 +109,7 @@ func (m *Machine) clean(r Cleaning) {
 		m.procs[i].again = false
 	}
 	m.enter(StateCleaning)
+	m.hasten()
 }
 
 // clear notes that nothing of the task lives.

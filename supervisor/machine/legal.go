@@ -37,6 +37,8 @@ func (m *Machine) legal(r Record) error {
 		return m.legalRequest(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		return m.legalSandbox(r)
+	case Calling, Called, Parted, PreStopping, PreStopped:
+		return m.legalFarewell(r)
 	case Forking, Started, Ready, Thinned, Stopping, Killing, Ended, Emptied:
 		return m.legalRun(r)
 	default:

@@ -10,6 +10,7 @@ import (
 type Machine struct {
 	task  task.Task
 	procs []process
+	steps []lifecycleStep // of the end, before the signals
 	index map[string]int
 
 	head
@@ -48,6 +49,9 @@ type head struct {
 	Starved *task.RunID               `json:"starved,omitempty"` // the last run that failed for want of memory
 	Denied  string                    `json:"denied,omitempty"`  // why the task cannot have what it asked to live in
 	Undead  []Undead                  `json:"undead,omitempty"`  // they were killed and live
+
+	Calls  []LifecycleCall `json:"calls,omitempty"`  // of a task that ends
+	Parted bool            `json:"parted,omitempty"` // these are over
 }
 
 // past is a boot time that has passed, whenever one asks.
@@ -83,6 +87,7 @@ func New(t task.Task) *Machine {
 		m.index[def.Name] = i
 		m.planOf(&m.procs[i]).size++
 	}
+	m.steps = lifecycle(&m.task)
 	m.link(t.Edges())
 	m.restandAll()
 	return m

@@ -97,6 +97,8 @@ func (m *Machine) wake(p *process, run *Run) int64 {
 	if run != nil && run.Kill == "" {
 		if run.Stop != nil {
 			by(run.Stop.By)
+		} else if run.parting() {
+			by(run.partBy())
 		} else if m.unready(p, run) {
 			by(p.readyBy(run))
 		}
@@ -121,7 +123,7 @@ func (m *Machine) toStop(p *process, run *Run) bool {
 	case Active:
 		return run.stoppable() && !p.def.Final && (p.heldBy != "" || p.again)
 	case StateCleaning:
-		if p.above > 0 {
+		if p.above > 0 || m.callsFirst() {
 			return false
 		}
 		if run.stoppable() {
@@ -138,7 +140,7 @@ func (m *Machine) toStop(p *process, run *Run) bool {
 
 // stoppable says that the run lives and was not told to stop yet.
 func (r *Run) stoppable() bool {
-	return r != nil && r.Live() && r.Stop == nil && r.Kill == ""
+	return r != nil && r.Live() && !r.leaving()
 }
 
 // restand brings the sets up to date after a change of process i.

@@ -139,7 +139,7 @@ func (r *Run) clone() Run {
 	c := *r
 	c.Signals = slices.Clone(r.Signals)
 	c.Exit, c.Stop, c.LeftStop, c.OOM = clone(r.Exit), clone(r.Stop), clone(r.LeftStop), clone(r.OOM)
-	c.Thinned = clone(r.Thinned)
+	c.Thinned, c.PreStop = clone(r.Thinned), clone(r.PreStop)
 	return c
 }
 

@@ -158,8 +158,8 @@ func (p *process) is() string {
 		return fmt.Sprintf("failed for good (%s)", p.giveUp())
 	case p.over == OverFinished && last != nil:
 		return fmt.Sprintf("has finished (%s)", last.said())
-	case run != nil && run.Stop != nil:
-		return fmt.Sprintf("is being stopped (run %d, %s)", run.Run, run.Stop.Cause)
+	case run != nil && run.StoppedFor() != "":
+		return fmt.Sprintf("is being stopped (run %d, %s)", run.Run, run.StoppedFor())
 	case run != nil:
 		return fmt.Sprintf("runs (run %d)", run.Run)
 	case p.heldBy != "":
@@ -182,12 +182,12 @@ func (r *Run) how() string {
 	case r.State == RunLost:
 		s = "is lost"
 	case r.State == RunFailed && r.Exit == nil && r.Signal == 0:
-		if r.Stop != nil && r.Stop.Cause == CauseNotReady {
+		if r.StoppedFor() == CauseNotReady {
 			return r.Reason
 		}
 		s = "could not be started"
-	case r.State == RunKilled && r.Stop != nil:
-		s += ", told to stop (" + string(r.Stop.Cause) + ")"
+	case r.State == RunKilled && r.StoppedFor() != "":
+		s += ", told to stop (" + string(r.StoppedFor()) + ")"
 	}
 	if r.Reason != "" {
 		s += ": " + r.Reason

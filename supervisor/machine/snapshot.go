@@ -78,7 +78,7 @@ func (m *Machine) Snapshot() ([]Record, error) {
 func (h head) clone() head {
 	h.Brain, h.Kill = clone(h.Brain), clone(h.Kill)
 	h.Pause, h.Disk, h.Starved = clone(h.Pause), clone(h.Disk), clone(h.Starved)
-	h.Undead = slices.Clone(h.Undead)
+	h.Undead, h.Calls = slices.Clone(h.Undead), slices.Clone(h.Calls)
 	return h
 }
 

@@ -22,6 +22,9 @@ type State struct {
 	Disk     *OverDisk   `json:"disk,omitempty"`     // it has written more than it may
 	Undead   []Undead    `json:"undead,omitempty"`   // processes that were killed and live
 
+	// Calls are the life-cycle calls of a task that ends, in their order.
+	Calls []LifecycleCall `json:"calls,omitempty"`
+
 	// Resized are the limits that people have changed, by process; "" is the
 	// task's.
 	Resized map[string]task.Resources `json:"resized,omitempty"`
@@ -91,23 +94,24 @@ type Run struct {
 	Run     int      `json:"run"`
 	State   RunState `json:"state"`
 	Pid     int      `json:"pid,omitempty"`
-	Start   int64    `json:"start,omitempty"`   // the pid's start time in clock ticks
-	Forked  Instant  `json:"forked"`            // when it was decided
-	Started Instant  `json:"started,omitzero"`  // when its command was executed
-	Ready   Instant  `json:"ready,omitzero"`    // when it said READY=1
-	Ended   Instant  `json:"ended,omitzero"`    // by the shim's clock
-	Exit    *int     `json:"exit,omitempty"`    //
-	Signal  int      `json:"signal,omitempty"`  // that ended it
-	Core    bool     `json:"core,omitempty"`    //
-	Reason  string   `json:"reason,omitempty"`  //
-	Rusage  Rusage   `json:"rusage,omitzero"`   //
-	Tail    string   `json:"tail,omitempty"`    // kept of the first failure and of the last
-	Left    int      `json:"left,omitempty"`    // descendants that live on
-	OOM     *OOM     `json:"oom,omitempty"`     // its end: something of it was killed for want of memory
-	Stood   int64    `json:"stood,omitempty"`   // nanoseconds for which the task was paused since it started
-	Stop    *Stopped `json:"stop,omitempty"`    // it was told to stop
-	Kill    Cause    `json:"kill,omitempty"`    // it was killed
-	Signals []Sent   `json:"signals,omitempty"` // that people asked for
+	Start   int64    `json:"start,omitempty"`    // the pid's start time in clock ticks
+	Forked  Instant  `json:"forked"`             // when it was decided
+	Started Instant  `json:"started,omitzero"`   // when its command was executed
+	Ready   Instant  `json:"ready,omitzero"`     // when it said READY=1
+	Ended   Instant  `json:"ended,omitzero"`     // by the shim's clock
+	Exit    *int     `json:"exit,omitempty"`     //
+	Signal  int      `json:"signal,omitempty"`   // that ended it
+	Core    bool     `json:"core,omitempty"`     //
+	Reason  string   `json:"reason,omitempty"`   //
+	Rusage  Rusage   `json:"rusage,omitzero"`    //
+	Tail    string   `json:"tail,omitempty"`     // kept of the first failure and of the last
+	Left    int      `json:"left,omitempty"`     // descendants that live on
+	OOM     *OOM     `json:"oom,omitempty"`      // its end: something of it was killed for want of memory
+	Stood   int64    `json:"stood,omitempty"`    // nanoseconds for which the task was paused since it started
+	PreStop *Parting `json:"pre_stop,omitempty"` // it was to be stopped, and its pre_stop was begun
+	Stop    *Stopped `json:"stop,omitempty"`     // it was told to stop
+	Kill    Cause    `json:"kill,omitempty"`     // it was killed
+	Signals []Sent   `json:"signals,omitempty"`  // that people asked for
 
 	// Thinned: something of it was killed for want of memory, and it went on.
 	Thinned *Thinning `json:"thinned,omitempty"`

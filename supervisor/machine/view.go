@@ -16,6 +16,7 @@ func (m *Machine) State() State {
 		Result: m.Result, Reason: m.Reason, Deadline: m.Budget,
 		Kill: clone(m.Kill), Brain: clone(m.Brain), Clearing: m.Clearing, Full: m.full, Records: m.Records,
 		Pause: clone(m.Pause), Disk: clone(m.Disk), Undead: slices.Clone(m.Undead), Resized: maps.Clone(m.Resized),
+		Calls:     slices.Clone(m.Calls),
 		Processes: make([]ProcessState, 0, len(m.procs)),
 	}
 	gates := [2]string{m.gate(&m.plans[ordinary]), m.gate(&m.plans[final])}

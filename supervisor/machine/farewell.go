@@ -1,0 +1,341 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dewarhq/dewar/task"
+)
+
+// What comes before a stop signal: the life-cycle calls of a task that ends, and
+// the pre_stop of a run that is to be stopped. The package's comment has the
+// rules.
+
+type (
+	// Calling: a life-cycle call is about to be made.
+	Calling struct {
+		Step     Step  `json:"step"`
+		By       int64 `json:"by"`        // boot time at which its wait ends, if it is waited for
+		AnswerBy int64 `json:"answer_by"` // boot time at which its answer is waited for no more; not before By
+	}
+
+	// Called: a life-cycle call was answered, or cannot be.
+	Called struct {
+		Step  Step   `json:"step"`
+		Heard bool   `json:"heard,omitempty"` // somebody may act upon it: its wait goes on
+		Said  string `json:"said"`            // what came of it, the end of a sentence: "was answered 404"
+	}
+
+	// Parted: the life-cycle calls are over; the stop signals come next.
+	Parted struct{}
+
+	// PreStopping: the run's pre_stop is about to be done.
+	PreStopping struct {
+		task.RunID
+		Cause Cause `json:"cause"` // of the stop
+		By    int64 `json:"by"`    // boot time at which the stop signal comes, whatever became of it
+	}
+
+	// PreStopped: the run's pre_stop is over.
+	PreStopped struct {
+		task.RunID
+		Failure string `json:"failure,omitempty"` // a sentence; empty: it was done
+	}
+)
+
+func (Calling) record() string     { return "calling" }
+func (Called) record() string      { return "called" }
+func (Parted) record() string      { return "parted" }
+func (PreStopping) record() string { return "pre-stopping" }
+func (PreStopped) record() string  { return "pre-stopped" }
+
+func (r *Calling) fields(w *wire) {
+	text(w, "step", &r.Step)
+	w.int64("by", &r.By)
+	w.int64("answer_by", &r.AnswerBy)
+}
+
+func (r *Called) fields(w *wire) {
+	text(w, "step", &r.Step)
+	w.optBool("heard", &r.Heard)
+	text(w, "said", &r.Said)
+}
+
+func (r *Parted) fields(*wire) {}
+
+func (r *PreStopping) fields(w *wire) {
+	w.run(&r.Process, &r.Run)
+	text(w, "cause", &r.Cause)
+	w.int64("by", &r.By)
+}
+
+func (r *PreStopped) fields(w *wire) {
+	w.run(&r.Process, &r.Run)
+	w.optString("failure", &r.Failure)
+}
+
+// Step is one of the life-cycle calls.
+type Step string
+
+const (
+	GracefulShutdown Step = "graceful shutdown" // the first: end what you are doing
+	Shutdown         Step = "shutdown"          // the second: end now
+)
+
+type (
+	// Call makes a life-cycle call. Its answer is a Called.
+	Call struct {
+		Step     Step
+		Port     task.Port
+		Endpoint string
+		By       int64 // boot time at which it is given up
+	}
+
+	// PreStop does a run's pre_stop. Its answer is a PreStopped.
+	PreStop struct {
+		task.RunID
+		By int64 // boot time at which it is given up
+	}
+)
+
+func (Call) act()    {}
+func (PreStop) act() {}
+
+// LifecycleCall is a call that was made, or is being made.
+type LifecycleCall struct {
+	Calling
+	At       Instant `json:"at"`
+	Endpoint string  `json:"endpoint,omitempty"`
+	Over     bool    `json:"over,omitempty"`  // it was answered, or cannot be
+	Heard    bool    `json:"heard,omitempty"` //
+	Said     string  `json:"said,omitempty"`  // what came of it, the end of a sentence
+}
+
+// until is the boot time at which the next step comes.
+func (c *LifecycleCall) until() int64 {
+	switch {
+	case !c.Over:
+		return c.AnswerBy
+	case c.Heard:
+		return c.By
+	}
+	return past
+}
+
+// Parting is what is known of a run's pre_stop.
+type Parting struct {
+	Cause   Cause   `json:"cause"` // of the stop
+	By      int64   `json:"by"`    // boot time at which the stop signal comes, whatever became of it
+	At      Instant `json:"at"`
+	Over    bool    `json:"over,omitempty"`
+	Failure string  `json:"failure,omitempty"` // a sentence
+}
+
+// parting says that the run's pre_stop was begun, and that its stop signal was
+// not decided upon yet.
+func (r *Run) parting() bool {
+	return r.PreStop != nil && r.Stop == nil && r.Kill == "" && r.Live()
+}
+
+// leaving says that the run is being stopped: its pre_stop, its stop signal or
+// its kill was decided upon.
+func (r *Run) leaving() bool { return r.PreStop != nil || r.Stop != nil || r.Kill != "" }
+
+// partBy is when a parting run gets its stop signal.
+func (r *Run) partBy() int64 {
+	if r.PreStop.Over {
+		return past
+	}
+	return r.PreStop.By
+}
+
+// StoppedFor is the rule by which the run was told to stop first, "" if it was
+// not.
+func (r *Run) StoppedFor() Cause {
+	switch {
+	case r.PreStop != nil:
+		return r.PreStop.Cause
+	case r.Stop != nil:
+		return r.Stop.Cause
+	}
+	return ""
+}
+
+// leastWait is how long a call's answer is waited for, however short the wait
+// that follows it: a request takes its time.
+const leastWait = int64(1e9)
+
+// share is a span of a step before the signal: at most half of what is left of
+// the budget, so that there is always time for the signal.
+func (m *Machine) share(now, span int64) int64 {
+	by := later(now, task.Duration(span))
+	if m.Phase() == Active {
+		return by
+	}
+	return min(by, now+max(0, m.Budget-now)/2)
+}
+
+// lifecycle are the steps that the task asks for.
+func lifecycle(t *task.Task) []lifecycleStep {
+	if t.Lifecycle == nil || t.Lifecycle.HTTP == nil {
+		return nil
+	}
+	h := t.Lifecycle.HTTP
+	steps := []lifecycleStep{
+		{GracefulShutdown, h.GracefulEndpoint, h.GracefulShutdownWait},
+		{Shutdown, h.ShutdownEndpoint, h.ShutdownWait},
+	}
+	return slices.DeleteFunc(steps, func(s lifecycleStep) bool { return s.endpoint == "" })
+}
+
+type lifecycleStep struct {
+	step     Step
+	endpoint string
+	wait     task.Duration
+}
+
+// callsFirst says that the stop signals wait for the life-cycle calls.
+func (m *Machine) callsFirst() bool {
+	return m.Phase() == StateCleaning && !m.Parted && len(m.steps) > 0
+}
+
+// calling makes the next life-cycle call, or ends them.
+func (m *Machine) calling(now int64) []Decision {
+	n := len(m.Calls)
+	switch {
+	case !m.callsFirst(), n > 0 && m.Calls[n-1].until() > now:
+		return nil
+	case n >= len(m.steps):
+		return []Decision{{Record: Parted{}}}
+	}
+	s := m.steps[n]
+	c := Calling{Step: s.step, By: m.share(now, int64(s.wait)), AnswerBy: m.share(now, max(leastWait, int64(s.wait)))}
+	return []Decision{{c, m.callOf(c)}}
+}
+
+func (m *Machine) callOf(c Calling) Call {
+	act := Call{Step: c.Step, Port: m.task.Lifecycle.HTTP.Port, By: c.AnswerBy}
+	for _, s := range m.steps {
+		if s.step == c.Step {
+			act.Endpoint = s.endpoint
+		}
+	}
+	return act
+}
+
+// callBy is when time alone brings the next life-cycle call, or ends them; 0:
+// there is none.
+func (m *Machine) callBy() int64 {
+	if n := len(m.Calls); n > 0 && m.callsFirst() {
+		return m.Calls[n-1].until()
+	}
+	return 0
+}
+
+// outstandingCall is a call that may not have been made.
+func (m *Machine) outstandingCall(acts []Act) []Act {
+	if n := len(m.Calls); n > 0 && m.callsFirst() && !m.Calls[n-1].Over {
+		acts = append(acts, m.callOf(m.Calls[n-1].Calling))
+	}
+	return acts
+}
+
+// preStop does first what a run is to get before its stop signal; ok is false
+// if that was done, or there is nothing.
+func (m *Machine) preStop(p *process, run *Run, cause Cause, now int64) (d Decision, ok bool) {
+	if p.def.PreStop == nil || run.State != Running || run.PreStop != nil {
+		return Decision{}, false
+	}
+	id, by := p.id(run), m.share(now, int64(p.def.PreStop.Timeout))
+	return Decision{PreStopping{RunID: id, Cause: cause, By: by}, PreStop{id, by}}, true
+}
+
+func (m *Machine) legalFarewell(r Record) error {
+	switch r := r.(type) {
+	case Calling:
+		switch {
+		case m.Phase() != StateCleaning || m.Clearing || m.Parted:
+			return fmt.Errorf("the task is %s, is being cleared, or its calls are over", m.Phase())
+		case !m.hasStep(r.Step) || m.call(r.Step) != nil:
+			return fmt.Errorf("step %s is none of the task, or was made before", task.Quote(string(r.Step)))
+		}
+	case Called:
+		if c := m.call(r.Step); c == nil || c.Over {
+			return fmt.Errorf("no call of step %s waits for an answer", task.Quote(string(r.Step)))
+		}
+	case Parted:
+		if m.Phase() != StateCleaning || m.Parted {
+			return errors.New("the task makes no life-cycle calls")
+		}
+	case PreStopping:
+		if err := m.legalIn(r.RunID, Running); err != nil {
+			return err
+		}
+		if _, run := m.find(r.RunID); run.leaving() {
+			return fmt.Errorf("run %s is being stopped already", r.RunID)
+		}
+	case PreStopped:
+		if err := m.legalLive(r.RunID); err != nil {
+			return err
+		}
+		if _, run := m.find(r.RunID); run.PreStop == nil || run.PreStop.Over {
+			return fmt.Errorf("no pre_stop of run %s is being done", r.RunID)
+		}
+	}
+	return nil
+}
+
+func (m *Machine) hasStep(step Step) bool {
+	return slices.ContainsFunc(m.steps, func(s lifecycleStep) bool { return s.step == step })
+}
+
+// call is the call of a step that was made, nil if it was not.
+func (m *Machine) call(step Step) *LifecycleCall {
+	for i := range m.Calls {
+		if m.Calls[i].Step == step {
+			return &m.Calls[i]
+		}
+	}
+	return nil
+}
+
+func (m *Machine) foldFarewell(r Record) {
+	switch r := r.(type) {
+	case Calling:
+		m.Calls = append(m.Calls, LifecycleCall{Calling: r, At: m.at, Endpoint: m.callOf(r).Endpoint})
+	case Called:
+		c := m.call(r.Step)
+		c.Over, c.Heard, c.Said = true, r.Heard, r.Said
+	case Parted:
+		m.Parted = true
+		m.restandAll()
+	case PreStopping:
+		_, run := m.find(r.RunID)
+		run.PreStop = &Parting{Cause: r.Cause, By: r.By, At: m.at}
+		m.changed(m.index[r.Process])
+	case PreStopped:
+		_, run := m.find(r.RunID)
+		run.PreStop.Over, run.PreStop.Failure = true, r.Failure
+		m.changed(m.index[r.Process])
+	}
+}
+
+// hasten shortens what is being waited for before a signal to half of what is
+// left of the budget, which has just been set or shortened.
+func (m *Machine) hasten() {
+	if m.Phase() == Active {
+		return
+	}
+	by := m.at.Boot + max(0, m.Budget-m.at.Boot)/2
+	if n := len(m.Calls); n > 0 && m.callsFirst() {
+		c := &m.Calls[n-1]
+		c.By, c.AnswerBy = min(c.By, by), min(c.AnswerBy, by)
+	}
+	for i := m.alive.next(0); i >= 0; i = m.alive.next(i + 1) {
+		if run := m.procs[i].live(); run != nil && run.parting() && run.PreStop.By > by {
+			run.PreStop.By = by
+			m.restand(i)
+		}
+	}
+}
