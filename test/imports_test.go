@@ -37,7 +37,10 @@ var ours = []struct {
 	{pkg: "sandbox/cgroup/scope", why: "D-Bus, for who starts a task by hand"},
 	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
-	{pkg: "supervisor", may: "sandbox sandbox/cgroup sandbox/container sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
+	{pkg: "healthcheck/judge", why: "pure: answers in, a verdict out"},
+	{pkg: "healthcheck", may: "healthcheck/judge task", why: "it asks, and knows neither runs nor journals"},
+	{pkg: "healthcheck/watch", may: "healthcheck healthcheck/judge task", why: "it knows the time, and not what is asked"},
+	{pkg: "supervisor", may: "healthcheck healthcheck/judge healthcheck/watch sandbox sandbox/cgroup sandbox/container sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it runs a task, whoever reads or asked"},
 	{pkg: "observer", may: "sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it reads what is there and trusts no brain"},
@@ -71,6 +74,7 @@ var direct = []struct {
 }{
 	{"task", impure, "it is pure"},
 	{"healthcheck/judge", impure, "it is pure: the time is an argument"},
+	{"healthcheck/judge", impure, "it is pure"},
 	{"supervisor/machine", impure, "it is pure: now and randomness are arguments, acts are values"},
 }
 

@@ -1,0 +1,123 @@
+package watch
+
+import (
+	"container/heap"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dewarhq/dewar/healthcheck"
+	"github.com/dewarhq/dewar/healthcheck/judge"
+	"golang.org/x/sys/unix"
+)
+
+// attempt is one that runs.
+type attempt struct {
+	late   time.Duration // how late we were with it ourselves
+	begun  time.Time
+	boot   int64
+	seen   time.Time     // when we looked at the clock last
+	unseen time.Duration // the longest time between two looks
+}
+
+// looks is how often the clock is looked at in the timeout of an attempt.
+const looks = 8
+
+// begin begins the attempt that is due, with which we are so late ourselves.
+func (w *Watch) begin(s *subject, now time.Time, late time.Duration) {
+	if behind := now.Sub(s.due); behind >= s.Interval {
+		n := behind / s.Interval
+		s.missed += int(n)
+		s.due = s.due.Add(n * s.Interval)
+	}
+	a := &attempt{late: late, begun: now, boot: w.boot(), seen: now}
+	due, missed := s.due, s.missed
+	s.attempt, s.missed = a, 0
+	s.at = now.Add(s.Timeout / looks)
+	w.asking[s.key] = true
+	w.running.Go(func() {
+		begun := time.Now()
+		answer := s.Asker.Ask(begun.Add(s.Timeout))
+		w.end(s, Told{
+			Process: s.Process, Check: s.Check, Run: s.Run, Answer: answer,
+			At: time.Now(), Boot: w.boot(), Late: begun.Sub(due), Missed: missed,
+		})
+	})
+}
+
+// end takes an answer in.
+func (w *Watch) end(s *subject, t Told) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.asking, s.key)
+	if now := w.subjects[s.key]; now != s { // it was dropped
+		if now != nil && now.waiting {
+			now.waiting, now.at = false, t.At
+			heap.Push(&w.queue, now)
+			w.arm()
+		}
+		return
+	}
+	a := s.attempt
+	s.attempt = nil
+	a.look(t.At)
+	t.Answer = a.fair(t, s.Timeout)
+	w.told = append(w.told, t)
+	w.ring()
+	s.due, s.missed = s.next(t.At, t.Boot, t.Answer.Outcome)
+	s.at = later(s.due, t.At)
+	heap.Fix(&w.queue, s.index)
+	w.arm()
+}
+
+func (a *attempt) look(now time.Time) {
+	a.unseen = max(a.unseen, now.Sub(a.seen))
+	a.seen = now
+}
+
+// least is below what no lateness is spoken of: what an Ask may take beyond its
+// deadline, and some more.
+const least = 75 * time.Millisecond
+
+// fair is the answer, if it was our fault rather than the target's an
+// inconclusive one.
+func (a *attempt) fair(t Told, timeout time.Duration) healthcheck.Answer {
+	answer := t.Answer
+	if answer.Outcome != judge.Fail {
+		return answer
+	}
+	most := max(timeout/2, least)
+	asleep := time.Duration(t.Boot-a.boot) - t.At.Sub(a.begun)
+	switch {
+	case asleep > most:
+		answer.Reason = fmt.Sprintf("this machine slept for %s while it asked", short(asleep))
+	case a.unseen > most:
+		answer.Reason = fmt.Sprintf("whoever asks was itself stopped or starved for %s", short(a.unseen))
+	case a.late > most:
+		answer.Reason = fmt.Sprintf("whoever asks was itself late by %s", short(a.late))
+	default:
+		return answer
+	}
+	answer.Outcome = judge.Inconclusive
+	answer.Reason = brief(answer.Reason + "; it seemed to fail: " + t.Answer.Reason)
+	return answer
+}
+
+// brief is a sentence of no more bytes than an Answer's reason may have.
+func brief(s string) string {
+	const most = 256
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
+}
+
+func short(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }
+
+func bootTime() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+		return time.Now().UnixNano() // since 2.6.39 there is no such kernel
+	}
+	return t.Nano()
+}
