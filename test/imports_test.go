@@ -74,7 +74,6 @@ var direct = []struct {
 }{
 	{"task", impure, "it is pure"},
 	{"healthcheck/judge", impure, "it is pure: the time is an argument"},
-	{"healthcheck/judge", impure, "it is pure"},
 	{"supervisor/machine", impure, "it is pure: now and randomness are arguments, acts are values"},
 }
 
