@@ -31,6 +31,10 @@ func (w *world) happen() {
 		can["cleared"] = w.cleared
 		weights = append(weights, "cleared", "cleared", "cleared")
 	}
+	if w.m.callsFirst() || w.parting() != nil {
+		can["farewell"] = w.farewell
+		weights = append(weights, "farewell", "farewell", "farewell")
+	}
 	can[one(w.t, "event", weights)]()
 	w.settle()
 }

@@ -54,6 +54,11 @@ func tasks(t *rapid.T) task.Task {
 	}
 	def.OOM = one(t, "oom", task.OOMs)
 	def.DiskAction = one(t, "disk_action", task.DiskActions)
+	if draw(t, "lifecycle", 0, 1) == 0 {
+		def.Lifecycle = &task.Lifecycle{HTTP: &task.HTTPLifecycle{Port: "health",
+			GracefulEndpoint: one(t, "graceful", []string{"/quit", "/quit", ""}), GracefulShutdownWait: seconds("graceful wait", 4),
+			ShutdownEndpoint: "/abort", ShutdownWait: seconds("shutdown wait", 4)}}
+	}
 	sometimes := func(name string, of int) bool { return draw(t, name, 0, of) == 0 }
 	for i := range draw(t, "processes", 1, 8) {
 		p := task.DefaultProcess()
@@ -61,6 +66,9 @@ func tasks(t *rapid.T) task.Task {
 		p.MaxFailures = draw(t, "max_failures", 0, 3)
 		p.Daemon, p.Ephemeral, p.Final, p.Leave = sometimes("daemon", 4), sometimes("ephemeral", 4), sometimes("final", 4), sometimes("leave", 3)
 		p.MinDuration, p.ReadyTimeout, p.StopTimeout = seconds("min_duration", 4), seconds("ready_timeout", 8), seconds("stop_timeout", 8)
+		if sometimes("pre_stop", 2) {
+			p.PreStop = &task.PreStop{Cmdline: "bye", Timeout: seconds("pre_stop timeout", 6)}
+		}
 		if sometimes("backoff", 2) {
 			p.Backoff = &task.Backoff{Max: seconds("backoff max", 12), Reset: seconds("backoff reset", 4)}
 		}

@@ -27,7 +27,7 @@ func (r *reference) decide(now int64) []Record {
 		case !slices.ContainsFunc(r.task.Processes, func(def task.Process) bool { return r.procs[def.Name].alive() }):
 			return []Record{Finalizing{}}
 		}
-		return r.work(false, now)
+		return append(r.callings(now), r.work(false, now)...)
 	case StateFinalizing:
 		over := r.complete(true) || r.stuck(true) || spent
 		switch {
@@ -84,7 +84,7 @@ func (r *reference) stops(p *refProcess, now int64) []Record {
 	cause, wanted := Cause(""), false
 	switch {
 	case r.phase == StateCleaning:
-		cause, wanted = CauseCleanup, !r.above(p, make(map[*refProcess]bool))
+		cause, wanted = CauseCleanup, !r.calling() && !r.above(p, make(map[*refProcess]bool))
 		if r.result == Killed || r.result == Lost {
 			cause = CauseKill
 		}
@@ -93,7 +93,7 @@ func (r *reference) stops(p *refProcess, now int64) []Record {
 	case p.again:
 		cause, wanted = CauseRestart, true
 	}
-	if run := p.live(); wanted && run != nil && run.epoch == r.epoch && run.stop == nil && !run.killed {
+	if run := p.live(); wanted && run != nil && run.epoch == r.epoch && run.parting == nil && run.stop == nil && !run.killed {
 		records = append(records, r.stopRecord(p, len(p.runs)-1, cause, now))
 	}
 	for n, run := range p.runs {
@@ -109,6 +109,12 @@ func (r *reference) stops(p *refProcess, now int64) []Record {
 func (r *reference) dead(p *refProcess) bool { return p.live() != nil && p.live().epoch < r.epoch }
 
 func (r *reference) stopRecord(p *refProcess, n int, cause Cause, now int64) Record {
+	if run := p.runs[n]; p.def.PreStop != nil && run.started != nil && run.end == nil {
+		if run.parting == nil {
+			return PreStopping{task.RunID{Process: p.def.Name, Run: n}, cause, r.half(now, now+int64(p.def.PreStop.Timeout))}
+		}
+		cause = run.cause
+	}
 	by := now + int64(p.def.StopTimeout)
 	if r.phase != Active {
 		by = min(by, r.budget.boot)
@@ -131,7 +137,9 @@ func (r *reference) timeUp(p *refProcess, now int64) []Record {
 		switch {
 		case run.stop != nil && run.stop.passed(r.epoch, now):
 			records = append(records, Killing{task.RunID{Process: p.def.Name, Run: len(p.runs) - 1}, CauseTimeout})
-		case run.stop == nil && r.phase != StateCleaning && !p.held && !p.again && awaited && run.started != nil && !run.ready &&
+		case run.stop == nil && run.parting != nil && run.parting.passed(r.epoch, now):
+			records = append(records, r.stopRecord(p, len(p.runs)-1, run.cause, now))
+		case run.stop == nil && run.parting == nil && r.phase != StateCleaning && !p.held && !p.again && awaited && run.started != nil && !run.ready &&
 			!r.paused && p.def.ReadyTimeout > 0 && *run.started+int64(p.def.ReadyTimeout)+run.stood <= now:
 			records = append(records, r.stopRecord(p, len(p.runs)-1, CauseNotReady, now))
 		}

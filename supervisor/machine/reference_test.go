@@ -25,6 +25,9 @@ type reference struct {
 	cleared  bool
 	swept    bool
 
+	calls  []refCall
+	parted bool
+
 	paused   bool
 	pausedAt int64
 	unfit    bool // over its disk, denied, or starved while all are to die with one
@@ -59,8 +62,10 @@ type refRun struct {
 	forked   int64
 	started  *int64
 	ready    bool
+	parting  *moment // its pre_stop ends by then; cut short, when it has ended
 	stop     *moment
 	killed   bool
+	cause    Cause // of its pre_stop
 	notReady bool
 	end      *Ended
 	ended    moment
@@ -108,6 +113,7 @@ func (r *reference) read(at int64, rec Record) {
 		}
 		if until := (moment{r.epoch, at + int64(max(0, rec.Grace))}); r.budget == (moment{}) || until.before(r.budget) {
 			r.budget = until
+			r.hasten(at)
 		}
 	case PauseAsked:
 		r.paused, r.pausedAt = true, at
@@ -124,6 +130,9 @@ func (r *reference) read(at int64, rec Record) {
 		for _, p := range r.procs {
 			p.again = false
 		}
+		r.hasten(at)
+	case Calling, Called, Parted, PreStopping, PreStopped:
+		r.readFarewell(at, rec)
 	case Finalizing:
 		r.phase = StateFinalizing
 	case Clearing:
@@ -293,7 +302,7 @@ func (r *reference) satisfied(e task.Edge) bool {
 		})
 	case task.WhenReady:
 		if a.live() != nil {
-			return last.ready && last.stop == nil && !last.killed
+			return last.ready && last.parting == nil && last.stop == nil && !last.killed
 		}
 		return a.over == "finished" && last.ready
 	case task.WhenExit:

@@ -38,6 +38,8 @@ func showRecord(s *stage, r Record) string {
 		return fmt.Sprintf("%s %s", name, r.RunID)
 	case Stopping:
 		return fmt.Sprintf("%s %s (%s), killed at %s", name, r.RunID, r.Cause, s.clock(r.By))
+	case Calling, Called, PreStopping, PreStopped:
+		return name + showFarewell(s, r)
 	case Killing:
 		return fmt.Sprintf("%s %s (%s)", name, r.RunID, r.Cause)
 	case Ended:
@@ -96,6 +98,10 @@ func showAct(a Act) string {
 		return fmt.Sprintf("signal %s %s to %s", a.RunID, a.Signal, a.To)
 	case Kill:
 		return "kill " + a.String()
+	case Call:
+		return fmt.Sprintf("call %s of port %s", a.Endpoint, a.Port)
+	case PreStop:
+		return "pre_stop of " + a.String()
 	case Clear:
 		return "clear"
 	case End:

@@ -112,6 +112,7 @@ func (s *stage) command(line string) string {
 		s.task.OOM = task.OOM(w.options["oom"])
 		s.task.DiskAction = task.DiskAction(w.options["disk_action"])
 		s.task.Resources = w.asked()
+		s.task.Lifecycle = w.lifecycle()
 	case "process":
 		s.task.Processes = append(s.task.Processes, parseProcess(w))
 	case "order":
@@ -142,6 +143,9 @@ func parseProcess(w words) task.Process {
 	}
 	if v, ok := w.options["stop_to"]; ok {
 		p.StopTo = task.StopTo(v)
+	}
+	if _, ok := w.options["pre_stop"]; ok {
+		p.PreStop = &task.PreStop{Cmdline: "bye", Timeout: w.span("pre_stop", 0)}
 	}
 	if v, ok := w.options["backoff"]; ok {
 		most, reset, _ := strings.Cut(v, "/")
@@ -218,6 +222,9 @@ func (s *stage) fact(w words) Record {
 			panic(err)
 		}
 		return e.Record
+	}
+	if r := s.farewell(w); r != nil {
+		return r
 	}
 	id := s.run(w.args[0])
 	switch w.verb {
