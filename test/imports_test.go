@@ -37,7 +37,6 @@ var ours = []struct {
 	{pkg: "sandbox/cgroup/scope", why: "D-Bus, for who starts a task by hand"},
 	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
-	{pkg: "healthcheck/judge", why: "pure: answers in, a verdict out"},
 	{pkg: "healthcheck", may: "healthcheck/judge task", why: "it asks, and knows neither runs nor journals"},
 	{pkg: "healthcheck/watch", may: "healthcheck healthcheck/judge task", why: "it knows the time, and not what is asked"},
 	{pkg: "supervisor", may: "healthcheck healthcheck/judge healthcheck/watch sandbox sandbox/cgroup sandbox/container sandbox/disk supervisor/control supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
