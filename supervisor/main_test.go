@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/dewarhq/dewar/supervisor/evidence"
 	"github.com/dewarhq/dewar/task"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,9 @@ const asBrain = "DEWAR_TEST_BRAIN"
 var programs string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == evidence.Word {
+		os.Exit(evidence.Main(os.Args[2]))
+	}
 	if os.Getenv(asBrain) != "" && len(os.Args) == 2 {
 		os.Exit(beBrain(task.Dir(os.Args[1])))
 	}

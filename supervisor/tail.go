@@ -1,12 +1,11 @@
 package supervisor
 
 import (
-	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
@@ -26,43 +25,13 @@ func (b *brain) tail(id task.RunID, s shim.Status) string {
 		if u, err := b.user(b.processes[id.Process]); err == nil {
 			uid = u.UID
 		}
-		end, err := endOf(b.Dir, id, uid)
+		end, err := sandbox.LogEnd(b.Dir, id, "stderr", uid, 2*tailBytes)
 		if err != nil {
 			return ""
 		}
-		text = end
+		text = string(end)
 	}
 	return lastLines(text)
-}
-
-// endOf reads the end of a run's stderr file, which lies in the user's hands:
-// only a regular file that is the user's own and has no second name is read, or
-// a link could show the user what we may read.
-func endOf(dir task.Dir, id task.RunID, uid int) (string, error) {
-	root, err := os.OpenRoot(dir.Sandbox())
-	if err != nil {
-		return "", err
-	}
-	defer root.Close()
-	f, err := root.OpenFile(".logs/"+id.String()+"/stderr", os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || st.Nlink != 1 || int(st.Uid) != uid {
-		return "", fmt.Errorf("read %s: it is not a file of the user's own", f.Name())
-	}
-	end := make([]byte, min(info.Size(), 2*tailBytes))
-	n, err := f.ReadAt(end, info.Size()-int64(len(end)))
-	if n == 0 && err != nil {
-		return "", err
-	}
-	return string(end[:n]), nil
 }
 
 // lastLines cuts a text down to its last lines, at most tailBytes of valid

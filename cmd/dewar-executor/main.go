@@ -26,6 +26,7 @@ import (
 	"syscall"
 
 	"github.com/dewarhq/dewar/supervisor"
+	"github.com/dewarhq/dewar/supervisor/evidence"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -45,6 +46,9 @@ func run(args []string) int {
 	if len(args) == 1 && args[0] == "--version" {
 		fmt.Println("dewar-executor", version)
 		return exitDone
+	}
+	if len(args) == 2 && args[0] == evidence.Word { // a brain wants to know something that may hang
+		return evidence.Main(args[1])
 	}
 	if len(args) != 1 || len(args[0]) > 0 && args[0][0] == '-' {
 		return fail(fmt.Errorf("%w: say dewar-executor <task dir>", supervisor.ErrMisuse))
