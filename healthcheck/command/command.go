@@ -1,13 +1,19 @@
 package command
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
-	"github.com/dewarhq/dewar/healthcheck"
-	"github.com/dewarhq/dewar/sandbox/cgroup"
+	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
 )
 
 // Place is where a command runs: in the place of a run, or of the task as a
@@ -32,7 +38,7 @@ type Command struct {
 
 // Result is how a command ended.
 type Result struct {
-	Exit   int            // its exit status, or -1: Signal, Late or Why say more
+	Exit   int            // its exit status, or -1: Signal, Late, Cut or Why say more
 	Signal syscall.Signal // that ended it, but for ours at the deadline; else 0
 	Late   bool           // its time was over: it was killed
 	Cut    bool           // it was killed because the runner or the asker was closed
@@ -49,29 +55,140 @@ type Result struct {
 // OK says that it ended with exit status 0.
 func (r Result) OK() bool { return r.Exit == 0 }
 
-// Runner runs the commands of one task. Its methods may be called from anywhere;
-// no goroutine of it lives while no command does.
-type Runner struct{}
+// mark is by what those are found who were executed by a command.
+const mark = "DEWAR_COMMAND="
 
-// Open kills and removes what is left in checks/, by an earlier brain most
-// likely, and gets ready. A nil tree is a task without groups. container is where
-// dewar-container is; it is used for places with walls only. An error means that
-// something there does not die by the end of ctx, or that no group can be made.
-func Open(ctx context.Context, tree *cgroup.Tree, container string) (*Runner, error) {
-	return &Runner{}, nil
+// spec is what the command is forked with.
+func (c *Command) spec(container string) (shim.Spec, error) {
+	argv, err := sandbox.Command(task.Process{Name: c.Name, Cmdline: c.Shell, Argv: c.Argv})
+	if err != nil {
+		return shim.Spec{}, &shim.Failure{Sentence: err.Error(), Errno: syscall.ENOENT, Command: true}
+	}
+	s := c.Spec
+	s.Args, s.Counts, s.Group, s.Joins = argv, nil, "", nil
+	extra := slices.Concat([]string{mark + c.Name}, c.Env)
+	if c.Run == "" {
+		if c.Main > 0 {
+			extra = append(extra, "DEWAR_PID="+strconv.Itoa(c.Main))
+		}
+		s.Env = with(without(s.Env, "NOTIFY_SOCKET"), extra) // who asks is not who is to be ready
+		return s, nil
+	}
+	if container == "" {
+		return s, errors.New("there is no dewar-container")
+	}
+	const builderUmask = 0o022
+	s.Args = slices.Concat([]string{container, "enter", "--beside", c.Run}, extra, []string{"--"}, argv)
+	s.Env = with(marks(s.Env), extra[:1])
+	s.UID, s.GID, s.Groups, s.User = 0, 0, nil, "root"
+	s.Umask, s.NoNewPrivs, s.Cwd = builderUmask, false, "/"
+	s.Rlimits, s.Capped = nil, nil
+	return s, nil
 }
 
-// Run runs a command until it ends, its deadline, or Close, and comes back at
-// most 50 ms later. What it has left behind has been killed then, and seen dead if
-// the kernel was quick.
-func (r *Runner) Run(c Command, deadline time.Time) Result {
-	return Result{Exit: -1, Why: "commands cannot be run yet", Ours: true}
+// with is an environment in which some entries stand for those of their names.
+func with(env, some []string) []string {
+	out := slices.Clone(env)
+	for _, e := range some {
+		name, _, _ := strings.Cut(e, "=")
+		out = append(without(out, name), e)
+	}
+	return out
 }
 
-// Asker asks by running a command; its phase is always healthcheck.Exec, its
-// excerpt the end of the output.
-func (r *Runner) Asker(c Command) healthcheck.Asker { return nil }
+func without(env []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool { return strings.HasPrefix(e, name+"=") })
+}
 
-// Close kills every command that runs, and waits until they are gone, or, of one
-// that does not die, a moment.
-func (r *Runner) Close() error { return nil }
+// marks are those of an environment by which the task's processes are found.
+func marks(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool { return !strings.HasPrefix(e, "DEWAR_") })
+}
+
+// settle is the result of a command that was not executed.
+func (c *Command) settle(err error) Result {
+	r := Result{Exit: -1, Why: err.Error(), Ours: true}
+	if f := (*shim.Failure)(nil); errors.As(err, &f) && f.Errno != 0 && !scarce(err) {
+		r.Ours = false
+		r.Gone = f.Command && slices.Contains(hopeless, f.Errno) && !c.mayAppear()
+	}
+	return r
+}
+
+// hopeless is what execve(2) says of a program that is none.
+var hopeless = []syscall.Errno{syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ENOEXEC, syscall.EISDIR, syscall.ELOOP}
+
+// scarce says that an error is want of something of ours.
+func scarce(err error) bool {
+	return slices.ContainsFunc([]error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR},
+		func(short error) bool { return errors.Is(err, short) })
+}
+
+// mayAppear says that the task itself may yet make the program, in its sandbox.
+func (c *Command) mayAppear() bool {
+	if len(c.Argv) == 0 {
+		return false
+	}
+	inSandbox := func(path string) bool {
+		return !filepath.IsAbs(path) || strings.HasPrefix(filepath.Clean(path)+"/", filepath.Clean(c.Spec.Cwd)+"/")
+	}
+	if strings.Contains(c.Argv[0], "/") {
+		return inSandbox(c.Argv[0])
+	}
+	for _, e := range with(c.Spec.Env, c.Env) {
+		if path, ok := strings.CutPrefix(e, "PATH="); ok {
+			return slices.ContainsFunc(strings.Split(path, ":"), inSandbox)
+		}
+	}
+	return false
+}
+
+// wallWords is what dewar-container says, with exit status 111, when it has not
+// executed a command.
+const wallWords = "dewar-container: "
+
+// unwall makes of a result behind walls one that was not executed, if so.
+func (c *Command) unwall(r Result) Result {
+	const systemFailed = 111
+	if c.Run == "" || r.Exit != systemFailed {
+		return r
+	}
+	lines := strings.Split(strings.TrimSpace(string(r.Output)), "\n")
+	why, ok := strings.CutPrefix(lines[len(lines)-1], wallWords)
+	if !ok {
+		return r
+	}
+	err := errors.New(why)
+	for _, errno := range hopeless {
+		// strerror(3) begins with a capital
+		if strings.HasPrefix(why, "execute ") && strings.HasSuffix(strings.ToLower(why), strings.ToLower(errno.Error())) {
+			err = &shim.Failure{Sentence: why, Errno: errno, Command: true}
+		}
+	}
+	out := c.settle(err)
+	out.Took = r.Took
+	return out
+}
+
+// lateBy is how long after its deadline an answer may come.
+const lateBy = 40 * time.Millisecond
+
+// newPipe is what the command writes to and we read from. Its end is the
+// command's own, who can so open /dev/stdout.
+func newPipe(uid, gid int) (ours, theirs *os.File, err error) {
+	var p [2]int
+	if err := syscall.Pipe2(p[:], syscall.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	ours, theirs = nil, os.NewFile(uintptr(p[1]), "output")
+	if err = syscall.SetNonblock(p[0], true); err == nil && os.Geteuid() == 0 {
+		err = syscall.Fchown(p[1], uid, gid)
+	}
+	ours = os.NewFile(uintptr(p[0]), "output")
+	if err != nil {
+		ours.Close()
+		theirs.Close()
+		return nil, nil, fmt.Errorf("get a pipe ready: %w", err)
+	}
+	return ours, theirs, nil
+}

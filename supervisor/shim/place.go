@@ -197,8 +197,8 @@ func (st *step) dropCaps() {
 // writeOOMAdj sets a child's oom_score_adj. The child has a memory of its own,
 // so ours stays as it is. A spec without limits and adjustment is one of an
 // older brain's.
-func (s *shim) writeOOMAdj(pid int) error {
-	spec := &s.step.spec
+func (st *step) writeOOMAdj(pid int) error {
+	spec := &st.spec
 	if len(spec.Rlimits) == 0 && spec.OOMAdj == 0 && !spec.OOMAdjAsked {
 		return nil
 	}

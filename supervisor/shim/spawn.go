@@ -131,7 +131,7 @@ func (s *shim) fork(r *run, child int) error {
 	st, err := ReadStat(pid)
 	r.st.Start = st.Start
 	if err == nil {
-		err = s.writeOOMAdj(pid)
+		err = s.step.writeOOMAdj(pid)
 	}
 	if err == nil {
 		err = s.replaceStatus(r, false)

@@ -52,6 +52,21 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 	return nil
 }
 
+// BuryCommand likewise kills what is left of a command that somebody else than
+// the shim has started: the main process (pid 0: it is not known), its session,
+// and every process whose environment carries mark and leads to dir. A mark that
+// ends in "=" is one of any value. The caller has not reaped the main process.
+func BuryCommand(ctx context.Context, dir task.Dir, mark string, pid int, start uint64) error {
+	g := grave{mark: mark, dir: filepath.Clean(string(dir))}
+	if pid > 1 {
+		g.mains = []shim.Status{{Pid: pid, Start: start}}
+	}
+	if err := g.empty(ctx); err != nil {
+		return fmt.Errorf("bury what is left of %s: %w", mark, err)
+	}
+	return nil
+}
+
 // removeNotify removes the directories of a shim's notify sockets: those whose
 // parent is ours, because below /tmp somebody else may have put a link there, and
 // in /tmp itself those that are ours.
@@ -159,7 +174,7 @@ func (g *grave) marked(pid int) bool {
 		return false
 	}
 	env := strings.Split(string(b), "\x00")
-	if !slices.Contains(env, g.mark) {
+	if !slices.ContainsFunc(env, g.isMark) {
 		return false
 	}
 	if slices.ContainsFunc(env, func(e string) bool { return leadsTo(e[strings.IndexByte(e, '=')+1:], g.dir) }) {
@@ -167,6 +182,10 @@ func (g *grave) marked(pid int) bool {
 	}
 	cwd, err := os.Readlink(proc + "/cwd")
 	return err == nil && leadsTo(cwd, g.dir)
+}
+
+func (g *grave) isMark(entry string) bool {
+	return entry == g.mark || strings.HasSuffix(g.mark, "=") && strings.HasPrefix(entry, g.mark)
 }
 
 func leadsTo(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
