@@ -26,6 +26,7 @@ type Setting struct {
 	Base    map[string]string // the caller's environment, with --preserve-env
 	Env     map[string]string // the process' own
 	Profile bool              // .thermos_profile is there
+	Stopped string            // why the task ends: of runs that come then; else empty
 }
 
 // Environ is the environment of a run as NAME=value, sorted by name.
@@ -59,6 +60,7 @@ func Environ(s Setting) []string {
 	env["DEWAR_TASK_ID"] = s.TaskID
 	env["DEWAR_PROCESS"] = s.Run.Process
 	env["DEWAR_RUN"] = strconv.Itoa(s.Run.Run)
+	setUnlessEmpty(env, StopReasonEnv, s.Stopped)
 	return lines(env)
 }
 
