@@ -24,6 +24,7 @@ import (
 //	rootfs                 the task's own root file system, if it was a tar; dewar-container's
 //	rootfs.part, rootfs.lock
 //	runs/<process>/<n>/    spec and status of one run, and what its walls are to be
+//	runs/<process>/<n>/evidence/<why>/   what it looked like when it was killed for health, hung, or crashed
 //	sandbox/               the processes' working directory
 //	sandbox/.logs/<process>/<n>/stdout, stderr
 type Dir string
@@ -70,3 +71,7 @@ func (r RunID) Dir() string { return "runs/" + r.String() }
 
 // LogDir is the directory of the run's logs, relative to the task's.
 func (r RunID) LogDir() string { return "sandbox/.logs/" + r.String() }
+
+// EvidenceDir is where evidence of the run is, gathered for a reason that is a
+// word ("stop-timeout"), relative to the task's directory.
+func (r RunID) EvidenceDir(why string) string { return r.Dir() + "/evidence/" + why }

@@ -3,7 +3,6 @@ package evidence
 import (
 	"context"
 	"io"
-	"path/filepath"
 
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/task"
@@ -18,11 +17,6 @@ const (
 	OOM         Why = "oom"
 	Core        Why = "core"
 )
-
-// Dir is where the bundle of a run is, relative to the task's directory.
-func Dir(run task.RunID, why Why) string {
-	return filepath.Join(run.Dir(), "evidence", string(why))
-}
 
 // Case is what evidence is to be gathered of.
 type Case struct {

@@ -82,7 +82,7 @@ func within(t *testing.T, limit time.Duration, c Case) error {
 
 func (c Case) file(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(string(c.Dir), Dir(c.Run, c.Why), name))
+	text, err := os.ReadFile(filepath.Join(string(c.Dir), c.Run.EvidenceDir(string(c.Why)), name))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestGather(t *testing.T) {
 	if os.Geteuid() == 0 && !strings.Contains(c.file(t, "procs.txt"), "[<0>]") {
 		t.Error("there is no kernel stack")
 	}
-	if entries, err := os.ReadDir(filepath.Dir(filepath.Join(string(c.Dir), Dir(c.Run, c.Why)))); err != nil || len(entries) != 1 {
+	if entries, err := os.ReadDir(filepath.Dir(filepath.Join(string(c.Dir), c.Run.EvidenceDir(string(c.Why))))); err != nil || len(entries) != 1 {
 		t.Errorf("beside the bundle: %v, %v", entries, err)
 	}
 	out, err := exec.Command("grep", "-r", "verysecret", string(c.Dir)).CombinedOutput()
@@ -201,7 +201,7 @@ func TestGatherHugeLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := int64(0)
-	err := filepath.Walk(filepath.Join(string(c.Dir), Dir(c.Run, c.Why)), func(_ string, info os.FileInfo, err error) error {
+	err := filepath.Walk(filepath.Join(string(c.Dir), c.Run.EvidenceDir(string(c.Why))), func(_ string, info os.FileInfo, err error) error {
 		if err == nil && info.Mode().IsRegular() {
 			total += info.Size()
 		}
@@ -260,7 +260,7 @@ func TestGatherTricks(t *testing.T) {
 	if got := c.file(t, "reason.txt"); !strings.Contains(got, "missing: std") {
 		t.Errorf("what is missing is not said: %s", got)
 	}
-	bundle := filepath.Join(string(c.Dir), Dir(c.Run, c.Why))
+	bundle := filepath.Join(string(c.Dir), c.Run.EvidenceDir(string(c.Why)))
 	if err := os.Chmod(filepath.Dir(string(c.Dir)), 0o711); err != nil { // the test's own directory lets nobody through
 		t.Fatal(err)
 	}

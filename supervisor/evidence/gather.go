@@ -32,7 +32,7 @@ const roomFor = 16 << 20
 // is missing, which reason.txt says. The error, an ErrNoRoom if it is that, says
 // why there is no bundle.
 func Gather(ctx context.Context, c Case) error {
-	final := filepath.Join(string(c.Dir), Dir(c.Run, c.Why))
+	final := filepath.Join(string(c.Dir), c.Run.EvidenceDir(string(c.Why)))
 	err := hasRoom(c.Dir)
 	if err == nil {
 		err = c.fill(ctx, final, final+".part")

@@ -178,6 +178,7 @@ var kinds = map[string]kind{
 	Parted{}.record():       kindOf[Parted](),
 	PreStopping{}.record():  kindOf[PreStopping](),
 	PreStopped{}.record():   kindOf[PreStopped](),
+	Gathered{}.record():     kindOf[Gathered](),
 	Cleaning{}.record():     kindOf[Cleaning](),
 	Finalizing{}.record():   kindOf[Finalizing](),
 	Clearing{}.record():     kindOf[Clearing](),

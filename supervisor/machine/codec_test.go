@@ -23,7 +23,8 @@ func examples() []Record {
 		LeftStop: &Stopped{CauseCleanup, "INT", 13, Instant{2, 2}}, LeftKill: CauseNextRun,
 		PreStop: &Parting{CauseStop, 12, Instant{3, 3}, true, "no"},
 		OOM:     &OOM{LevelProcess, 1, 2, 3}, Stood: 5,
-		Thinned: &Thinning{OOM{LevelTask, 1, 2, 3}, Instant{6, 7}},
+		Thinned:  &Thinning{OOM{LevelTask, 1, 2, 3}, Instant{6, 7}},
+		Evidence: []Evidence{{"oom", "no", Instant{8, 9}}},
 	}
 	procs := []SnapshotProcess{{
 		Name: "web ✓", Runs: 4, Failures: 1, Over: OverFailed, HeldBy: "me", Again: true, Floor: 5, Delay: 6, Started: true, OldBoot: true,
@@ -56,6 +57,8 @@ func examples() []Record {
 		Thinned{id, OOM{Limit: LevelMachine, Kills: 1}},
 		Ended{RunID: id, State: RunSuccess},
 		Emptied{id},
+		Gathered{id, "stop-timeout", "the disk is full"},
+		Gathered{RunID: id, For: "oom"},
 		KillAsked{Grace: 61e9, Lose: true, By: "uid 0", Reason: "x"},
 		KillAsked{},
 		RestartAsked{"web", "me"},

@@ -39,6 +39,8 @@ func (m *Machine) fold(at Instant, r Record) {
 		m.enter(r.State)
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		m.foldRequest(r)
+	case Gathered:
+		m.gathered(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		m.foldSandbox(r)
 	case Calling, Called, Parted, PreStopping, PreStopped:

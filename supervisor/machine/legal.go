@@ -33,6 +33,8 @@ func (m *Machine) legal(r Record) error {
 		return errors.New("the journal has begun already")
 	case KillAsked:
 		return nil
+	case Gathered:
+		return m.legalGathered(r)
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		return m.legalRequest(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:

@@ -137,7 +137,7 @@ func (r *Run) asked(number int) bool {
 
 func (r *Run) clone() Run {
 	c := *r
-	c.Signals = slices.Clone(r.Signals)
+	c.Signals, c.Evidence = slices.Clone(r.Signals), slices.Clone(r.Evidence)
 	c.Exit, c.Stop, c.LeftStop, c.OOM = clone(r.Exit), clone(r.Stop), clone(r.LeftStop), clone(r.OOM)
 	c.Thinned, c.PreStop = clone(r.Thinned), clone(r.PreStop)
 	return c

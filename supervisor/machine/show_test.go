@@ -34,6 +34,11 @@ func showRecord(s *stage, r Record) string {
 		return fmt.Sprintf("%s %s", name, r.RunID)
 	case Ready:
 		return fmt.Sprintf("%s %s", name, r.RunID)
+	case Gathered:
+		if r.Failure != "" {
+			return fmt.Sprintf("no evidence of %s (%s): %s", r.RunID, r.For, r.Failure)
+		}
+		return fmt.Sprintf("gathered evidence of %s (%s)", r.RunID, r.For)
 	case Emptied:
 		return fmt.Sprintf("%s %s", name, r.RunID)
 	case Stopping:

@@ -95,7 +95,7 @@ func (p *process) snapshot() (SnapshotProcess, int) {
 	size := 200 + len(s.Name)
 	for _, run := range p.history {
 		s.History = append(s.History, run.clone())
-		size += 700 + 2*len(run.Tail) + 2*len(run.Reason) + 60*len(run.Signals)
+		size += 700 + 2*len(run.Tail) + 2*len(run.Reason) + 60*len(run.Signals) + 400*len(run.Evidence)
 	}
 	return s, size
 }

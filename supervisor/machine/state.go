@@ -116,6 +116,8 @@ type Run struct {
 	// Thinned: something of it was killed for want of memory, and it went on.
 	Thinned *Thinning `json:"thinned,omitempty"`
 
+	Evidence []Evidence `json:"evidence,omitempty"` // the oldest first
+
 	LeftStop *Stopped `json:"left_stop,omitempty"` // what it left behind was told to stop
 	LeftKill Cause    `json:"left_kill,omitempty"` // what it left behind was killed
 }

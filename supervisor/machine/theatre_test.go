@@ -236,6 +236,8 @@ func (s *stage) fact(w words) Record {
 		return Emptied{id}
 	case "thinned":
 		return Thinned{id, *s.oom(w)}
+	case "gathered":
+		return Gathered{RunID: id, For: w.options["for"], Failure: w.options["failure"]}
 	}
 	return s.m.Judge(s.instant(), s.exit(w, id))
 }

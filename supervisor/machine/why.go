@@ -167,6 +167,7 @@ func (w *why) process(i int) {
 		if run.Thinned != nil {
 			w.say("%s", w.outlived(run))
 		}
+		w.evidence(p, run)
 		w.before(p)
 		return
 	}
@@ -281,6 +282,7 @@ func (w *why) end(p *process, run *Run) {
 		before := time.Duration(run.Ended.Boot - run.Thinned.At.Boot)
 		w.say("%s", run.Thinned.said(short(max(0, before))+" before its end"))
 	}
+	w.evidence(p, run)
 	if tail := strings.TrimSpace(run.Tail); tail != "" {
 		w.say("its last line of stderr: %s", task.Quote(tail[strings.LastIndexByte(tail, '\n')+1:]))
 	}
