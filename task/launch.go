@@ -31,6 +31,11 @@ func ReadLaunch(data []byte) (Launch, error) {
 	if err := l.Task.Validate().Err(); err != nil {
 		return Launch{}, fmt.Errorf("read the launched task: %w", err)
 	}
+	for _, asked := range l.Task.AskedPorts() {
+		if asked.Port.Number(l.Ports) == 0 {
+			return Launch{}, fmt.Errorf("read the launched task: %s: the port %s is not bound", asked.Path, asked.Port)
+		}
+	}
 	return l, nil
 }
 

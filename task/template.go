@@ -27,6 +27,17 @@ func (b Bindings) Expand(text string) (string, []Unbound) {
 	return e.expand(text), e.unbound
 }
 
+// Ports are the names of the ports that the templates in text name, bound or
+// not, with the place of each template, or of the one whose value names it.
+func (b Bindings) Ports(text string) map[string]int {
+	if !strings.Contains(text, "{{") {
+		return nil
+	}
+	e := expansion{bindings: b, ports: make(map[string]int)}
+	e.expand(text)
+	return e.ports
+}
+
 // Unbound is a template that could not be replaced.
 type Unbound struct {
 	Offset   int    // of the template in the text; of the outermost one, if it came from a value
@@ -39,6 +50,7 @@ type expansion struct {
 	within   []string // variables whose values are being expanded
 	outer    int      // offset of the outermost template
 	unbound  []Unbound
+	ports    map[string]int // by name: the offset of the first; nil: nobody asks
 }
 
 func (e *expansion) expand(text string) string {
@@ -91,6 +103,11 @@ func (e *expansion) replace(template string) string {
 		return "{{" + literal + "}}"
 	}
 	name := strings.Trim(inside, " ")
+	if port := PortOf(name); port != "" && e.ports != nil {
+		if _, known := e.ports[port]; !known {
+			e.ports[port] = e.outer
+		}
+	}
 	switch value, bound := e.bindings[name]; {
 	case !isVariable(name):
 		e.fail("", "%s is not a template: write {{name}} for the value of a variable, or {{&%s}} for the text itself", template, inside)

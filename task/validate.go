@@ -51,6 +51,10 @@ func (v *validation) task() {
 	choice(v, Path{"disk_action"}, v.DiskAction, DiskActions)
 	v.attributes(Path{}, &v.Attributes)
 	v.isolation(v.Isolation)
+	if v.Check != nil {
+		v.checks([]asked{{"", Path{"check"}, v.Check}})
+	}
+	v.lifecycle(v.Lifecycle)
 }
 
 func (v *validation) count(path Path, n int, zero string) {

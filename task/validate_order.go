@@ -17,15 +17,18 @@ func (v *validation) order() {
 			at := Path{"processes", i, "after", j}
 			v.known(at.With("process"), "after", e.Process, names)
 			choice(v, at.With("when"), e.when(), Whens)
+			v.lost(at.With("on_lost"), e)
 		}
 	}
 	links := v.links(v.index)
 	for _, l := range links {
 		v.link(l)
+		v.healthInTime(l)
 	}
 	for _, cycle := range cycles(len(v.Processes), links) {
 		v.add(cycle[len(cycle)-1].path(), "these processes wait for each other, so none of them can start: %s; take one of the edges away", v.drawn(cycle))
 	}
+	v.budget(links)
 }
 
 // known wants a name to be a process'. A suggestion costs a look at all names,

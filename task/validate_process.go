@@ -25,6 +25,11 @@ func (v *validation) process(i int) {
 	v.backoff(p, at.With("backoff"))
 	v.logger(p.Logger, at.With("logger"))
 	v.attributes(at, &p.Attributes)
+	v.checks(p.asked(at))
+	if p.Final && len(p.Checks) > 0 {
+		v.add(at.With("checks"), "process %s is final, and nothing is asked while the task ends: take its checks away", Quote(p.Name))
+	}
+	v.preStop(p, at.With("pre_stop"))
 	if p.Resources != nil {
 		v.resources(at.With("resources"), p.Resources)
 		v.inside(at.With("resources"), *p.Resources)

@@ -84,7 +84,9 @@ func (d *decoder) entries(top *node) []placed {
 		found = append(found, placed{d.entry(nil, t, i), task.Path{"tasks", i}})
 	}
 	for i := range doc.Jobs {
-		found = append(found, placed{d.entry(&doc.Jobs[i], doc.Jobs[i].Task, i), task.Path{"jobs", i}})
+		j, path := &doc.Jobs[i], task.Path{"jobs", i}
+		d.within("jobs", func() { d.within(i, func() { j.settle(d, top.find(path)) }) })
+		found = append(found, placed{d.entry(&j.Job, j.Task, i), path})
 	}
 	switch {
 	case len(d.errs) > errors:
@@ -96,6 +98,22 @@ func (d *decoder) entries(top *node) []placed {
 		d.distinct(top, found)
 	}
 	return found
+}
+
+// settle puts what Aurora writes in a job into its task.
+func (j *job) settle(d *decoder, at position) {
+	switch {
+	case j.check != nil && j.Task.Check != nil:
+		d.fail(at, "the job has health_check_config and its task has a check, which is the same in other words: keep one of them")
+	case j.check != nil:
+		j.Task.Check = j.check
+	}
+	switch {
+	case j.lifecycle != nil && j.Task.Lifecycle != nil:
+		d.fail(at, "the job and its task have a lifecycle, both of them: keep one")
+	case j.lifecycle != nil:
+		j.Task.Lifecycle = j.lifecycle
+	}
 }
 
 // entry fills in what depends on other fields.
@@ -142,7 +160,7 @@ func (e *placed) problems() task.Problems {
 // could not be decoded is not said again.
 func (d *decoder) report(top *node, prefix task.Path, problems task.Problems) {
 	for _, p := range problems {
-		path := prefix.With(p.Path...)
+		path := top.written(prefix.With(p.Path...))
 		if d.follows(path) {
 			continue
 		}
@@ -172,7 +190,7 @@ func warnings(f *File, e placed) []Error {
 		path = path.With("task")
 	}
 	for _, w := range e.Task.Warnings() {
-		at := f.top.find(path.With(w.Path...))
+		at := f.top.find(f.top.written(path.With(w.Path...)))
 		found = append(found, Error{File: f.Name, Line: at.line, Col: at.col, Sentence: w.Sentence})
 	}
 	return found

@@ -6,7 +6,14 @@ import "github.com/dewarhq/dewar/task"
 type document struct {
 	Task  *task.Task
 	Tasks []task.Task
-	Jobs  []task.Job
+	Jobs  []job
+}
+
+// job has what Aurora writes in a job and we in its task.
+type job struct {
+	task.Job
+	check     *task.Check
+	lifecycle *task.Lifecycle
 }
 
 var documents = structure[document]{
@@ -16,26 +23,28 @@ var documents = structure[document]{
 	rows: []row[document]{
 		field("task", optional(taskKind), func(f *document) **task.Task { return &f.Task }, "The one task of the file."),
 		field("tasks", listOf(taskKind), func(f *document) *[]task.Task { return &f.Tasks }, "Several tasks; dewar run --task NAME picks one."),
-		field("jobs", listOf(jobs.kind()), func(f *document) *[]task.Job { return &f.Jobs }, "Several jobs, as in Aurora; dewar run --task NAME picks one."),
+		field("jobs", listOf(jobs.kind()), func(f *document) *[]job { return &f.Jobs }, "Several jobs, as in Aurora; dewar run --task NAME picks one."),
 	},
 }
 
-var jobs = structure[task.Job]{
+var jobs = structure[job]{
 	name:  "a job",
 	doc:   "A task with the words by which a scheduler runs it.",
-	empty: func() task.Job { return task.Job{Instances: 1} },
-	rows: []row[task.Job]{
-		field("name", text, func(j *task.Job) *string { return &j.Name }, "Name of the job. Default: the task's name."),
-		field("role", text, func(j *task.Job) *string { return &j.Role }, "Who owns the job; also the user its processes run as.").must(),
-		field("environment", text, func(j *task.Job) *string { return &j.Environment }, "What the job is for, such as prod, devel, test or staging.").must(),
-		field("cluster", text, func(j *task.Job) *string { return &j.Cluster }, "Name of the cluster that runs it.").must(),
-		field("instances", integer(1), func(j *task.Job) *int { return &j.Instances }, "How many copies of the task run."),
-		field("service", boolean, func(j *task.Job) *bool { return &j.Service }, "A copy that ends, however it ends, is replaced."),
-		field("contact", text, func(j *task.Job) *string { return &j.Contact }, "Mail address of those who care."),
-		field("task", taskKind, func(j *task.Job) *task.Task { return &j.Task }, "What each copy runs.").must(),
+	empty: func() job { return job{Job: task.Job{Instances: 1}} },
+	rows: []row[job]{
+		field("name", text, func(j *job) *string { return &j.Name }, "Name of the job. Default: the task's name."),
+		field("role", text, func(j *job) *string { return &j.Role }, "Who owns the job; also the user its processes run as.").must(),
+		field("environment", text, func(j *job) *string { return &j.Environment }, "What the job is for, such as prod, devel, test or staging.").must(),
+		field("cluster", text, func(j *job) *string { return &j.Cluster }, "Name of the cluster that runs it.").must(),
+		field("instances", integer(1), func(j *job) *int { return &j.Instances }, "How many copies of the task run."),
+		field("service", boolean, func(j *job) *bool { return &j.Service }, "A copy that ends, however it ends, is replaced."),
+		field("contact", text, func(j *job) *string { return &j.Contact }, "Mail address of those who care."),
+		field("task", taskKind, func(j *job) *task.Task { return &j.Task }, "What each copy runs.").must(),
+		field("health_check_config", optional(healthCheckConfig), func(j *job) **task.Check { return &j.check }, "The check of each copy's task, in Aurora's words."),
+		field("lifecycle", optional(lifecycles.kind()), func(j *job) **task.Lifecycle { return &j.lifecycle }, "The calls that each copy's task gets before its processes get signals."),
 	},
 	later: []string{"announce", "constraints", "container", "cron_collision_policy", "cron_schedule", "enable_hooks", "executor_config",
-		"health_check_config", "lifecycle", "max_task_failures", "metadata", "partition_policy", "priority", "production",
+		"max_task_failures", "metadata", "partition_policy", "priority", "production",
 		"sla_policy", "task_links", "tier", "update_config"},
 }
 
@@ -59,8 +68,10 @@ var tasks = structure[task.Task]{
 			"Who dies when a limit of memory is hit. process: the kernel's victim. group: everything of the task, then each run is judged. task: everything, and the task fails."),
 		field("disk_action", choice(task.DiskActions), func(t *task.Task) *task.DiskAction { return &t.DiskAction }, "Over the disk of resources the task fails, or it is only said (warn)."),
 		field("isolation", optional(isolations.kind()), func(t *task.Task) **task.Isolation { return &t.Isolation }, "Walls around the task. Default: only its control group."),
+		field("check", optional(checks.kind()), func(t *task.Task) **task.Check { return &t.Check }, "Is the task as a whole well?"),
+		another("check", field("health_check_config", optional(healthCheckConfig), func(t *task.Task) **task.Check { return &t.Check }, "The same in Aurora's words.")),
+		field("lifecycle", optional(lifecycles.kind()), func(t *task.Task) **task.Lifecycle { return &t.Lifecycle }, "The calls that it gets before its processes get signals."),
 	),
-	later: []string{"check", "checks", "health_check_config", "lifecycle"},
 }
 
 var processes = structure[task.Process]{
@@ -87,6 +98,8 @@ var processes = structure[task.Process]{
 		field("stop_to", choice(task.StopTos), func(p *task.Process) *task.StopTo { return &p.StopTo }, "Who gets stop_signal: every process of the run (group), or only the one that was started (main)."),
 		field("stop_timeout", duration, func(p *task.Process) *task.Duration { return &p.StopTimeout }, "It is killed so long after stop_signal."),
 		field("leave", boolean, func(p *task.Process) *bool { return &p.Leave }, "Daemons that a run leaves behind may outlive it, but never the task."),
+		field("checks", listOf(checks.kind()), func(p *task.Process) *[]task.Check { return &p.Checks }, "Is it well, is it ready, has it started?"),
+		another("checks", field("check", oneOf(checks.kind()), func(p *task.Process) *[]task.Check { return &p.Checks }, "The only one of checks.")),
+		field("pre_stop", optional(preStops.kind()), func(p *task.Process) **task.PreStop { return &p.PreStop }, "What is done before stop_signal."),
 	),
-	later: []string{"check", "checks", "health_check_config"},
 }

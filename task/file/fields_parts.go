@@ -18,7 +18,9 @@ var edges = structure[task.Edge]{
 	rows: []row[task.Edge]{
 		field("process", text, func(e *task.Edge) *string { return &e.Process }, "The process that is waited for.").must(),
 		field("when", choice(task.Whens), func(e *task.Edge) *task.When { return &e.When },
-			"success: it has succeeded. started: a run of it has been started. ready: it said READY=1 on $NOTIFY_SOCKET. exit: it has succeeded, or failed for good."),
+			"success: it has succeeded. started: a run of it has been started. ready: it said READY=1 on $NOTIFY_SOCKET. healthy: all its checks have passed. exit: it has succeeded, or failed for good."),
+		field("on_lost", choice(task.OnLosts), func(e *task.Edge) *task.OnLost { return &e.OnLost },
+			"Of ready and healthy, when that is so no longer. ignore (the default): nothing. stop: the process is stopped, and started again when it is so again. restart: it runs on, and is restarted when it is so again."),
 	},
 }
 

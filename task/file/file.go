@@ -97,6 +97,7 @@ func (f *File) read(b task.Bindings, late bool) (*Contents, error) {
 	for _, e := range d.entries(f.top) {
 		d.report(f.top, e.path, e.problems())
 		c.Warnings = append(c.Warnings, warnings(f, e)...)
+		c.Warnings = append(c.Warnings, d.ports(f, e)...)
 		c.Entries = append(c.Entries, e.Entry)
 	}
 	if len(d.errs) > 0 {

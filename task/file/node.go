@@ -38,25 +38,33 @@ func (n *node) field(key string) *member {
 	return nil
 }
 
+// member is the value to which one step leads, if it is there.
+func (n *node) member(step any) (*node, bool) {
+	switch step := step.(type) {
+	case int:
+		if n.kind == list && step < len(n.items) {
+			return n.items[step], true
+		}
+	case string:
+		if m := n.field(step); m != nil {
+			return m.value, true
+		}
+	}
+	return nil, false
+}
+
 // find follows a path as far as the file goes: what is missing in an object is
 // reported where the object begins.
-func (n *node) find(path task.Path) position {
-	at := n.at
+func (n *node) find(path task.Path) position { return n.follow(path).at }
+
+// follow is the value at which a path ends, or the last one that is there.
+func (n *node) follow(path task.Path) *node {
 	for _, step := range path {
-		switch step := step.(type) {
-		case int:
-			if n.kind != list || step >= len(n.items) {
-				return at
-			}
-			n = n.items[step]
-		case string:
-			m := n.field(step)
-			if m == nil {
-				return at
-			}
-			n = m.value
+		next, here := n.member(step)
+		if !here {
+			break
 		}
-		at = n.at
+		n = next
 	}
-	return at
+	return n
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,7 @@ func tasksAtRandom() *rapid.Generator[task.Task] {
 			p.Resources = shares(made.Limits()).Draw(t, "resources")
 			made.Processes = append(made.Processes, p)
 		}
+		healthAtRandom(t, &made)
 		for range rapid.IntRange(0, 5).Draw(t, "edges") {
 			if edgeAtRandom(t, &made); len(made.Validate()) > 0 {
 				t.Fatalf("a task without problems was wanted: %v", made.Validate())
@@ -90,6 +92,12 @@ func edgeAtRandom(t *rapid.T, made *task.Task) {
 	from := rapid.IntRange(0, to).Draw(t, "from")
 	before, after := &made.Processes[from], &made.Processes[to]
 	edge := task.Edge{Process: before.Name, When: rapid.SampledFrom(task.Whens).Draw(t, "when")}
+	if edge.CanBeLost() {
+		edge.OnLost = rapid.SampledFrom(task.OnLosts).Draw(t, "on lost")
+	}
+	if edge.When == task.WhenHealthy && (len(before.Checks) == 0 || slices.ContainsFunc(before.Checks, func(c task.Check) bool { return c.MinConsecutiveSuccesses > 1 })) {
+		return
+	}
 	if from == to || before.Final != after.Final || before.Ephemeral && !after.Ephemeral || before.Daemon && (edge.When == task.WhenSuccess || edge.When == task.WhenExit) {
 		return
 	}
@@ -206,6 +214,15 @@ func sameTree(a, b *node) string {
 	return ""
 }
 
+// otherWays are fields of the file that lead to others of the types: Aurora's
+// words, and one check for the list of them.
+var otherWays = map[string][]string{
+	"task":           {"health_check_config"},
+	"process":        {"check"},
+	"job":            {"health_check_config", "lifecycle"},
+	"http-lifecycle": {"graceful_shutdown_wait_secs", "shutdown_wait_secs"},
+}
+
 // Every field of the types is in the table, and the table has no other.
 func TestTableAndTypes(t *testing.T) {
 	for title, typ := range map[string]reflect.Type{
@@ -214,6 +231,10 @@ func TestTableAndTypes(t *testing.T) {
 		"resources": reflect.TypeFor[task.Resources](), "io": reflect.TypeFor[task.IO](), "limit": reflect.TypeFor[task.Rlimit](),
 		"limit-in-bytes": reflect.TypeFor[task.Rlimit](), "isolation": reflect.TypeFor[task.Isolation](), "volume": reflect.TypeFor[task.Volume](),
 		"logger": reflect.TypeFor[task.Logger](), "rotation": reflect.TypeFor[task.Rotate](),
+		"check": reflect.TypeFor[task.Check](), "http-check": reflect.TypeFor[task.HTTPCheck](), "call": reflect.TypeFor[task.HTTPCheck](),
+		"tls": reflect.TypeFor[task.TLS](), "tcp-check": reflect.TypeFor[task.TCPCheck](), "grpc-check": reflect.TypeFor[task.GRPCCheck](),
+		"file-check": reflect.TypeFor[task.FileCheck](), "notify-check": reflect.TypeFor[task.NotifyCheck](),
+		"lifecycle": reflect.TypeFor[task.Lifecycle](), "http-lifecycle": reflect.TypeFor[task.HTTPLifecycle](), "pre-stop": reflect.TypeFor[task.PreStop](),
 	} {
 		properties := schemaOf(t)["$defs"].(map[string]any)[title].(map[string]any)["properties"].(map[string]any)
 		for _, f := range reflect.VisibleFields(typ) {
@@ -221,6 +242,12 @@ func TestTableAndTypes(t *testing.T) {
 			if f.Anonymous {
 				continue
 			}
+			if properties[name] == nil {
+				t.Errorf("%s.%s cannot be written in a file", title, name)
+			}
+			delete(properties, name)
+		}
+		for _, name := range otherWays[title] {
 			if properties[name] == nil {
 				t.Errorf("%s.%s cannot be written in a file", title, name)
 			}

@@ -181,7 +181,7 @@ func TestSchemaTakesFiles(t *testing.T) {
 // pattern cannot tell (a time too long, an unknown signal) are not among them.
 var scalars = []string{`1`, `0`, `-1`, `1.5`, `2.0`, `1e2`, `true`, `false`, `null`, `"x"`, `""`, `"3"`, `"true"`, `"5m"`,
 	`"128MB"`, `"1.5s"`, `"TERM"`, `"a b"`, `"{{x}}"`, `"{{thermos.task_id}}"`, `"main"`, `"ready"`, `"file"`, `"rotate"`, `[]`, `{}`,
-	`"unlimited"`, `"0-3,7"`, `"027"`, `"private"`, `"none"`, `"/a"`, `"CAP_KILL"`, `{"soft": 1, "hard": 2}`, `{"soft": "1KB", "hard": "unlimited"}`}
+	`"unlimited"`, `"0-3,7"`, `"027"`, `"private"`, `"none"`, `"/a"`, `"GET"`, `"liveness"`, `8080`, `"CAP_KILL"`, `{"soft": 1, "hard": 2}`, `{"soft": "1KB", "hard": "unlimited"}`}
 
 // mutant is a document that is nearly right.
 func mutant(t *rapid.T, root, s map[string]any) string {
@@ -223,7 +223,7 @@ func mutantObject(t *rapid.T, root, s map[string]any) string {
 		switch {
 		case slices.Contains(required, any(name)), name == "cmdline":
 			odds = 1
-		case name == "unknown", name == "argv", name == "after", name == "constraints":
+		case name == "unknown", name == "argv", name == "after", name == "constraints", name == "health_check_config", name == "lifecycle", name == "pre_stop", strings.HasPrefix(name, "check"):
 			odds = 30 // mostly refused
 		}
 		if of == nil {
@@ -284,4 +284,4 @@ func agree(t *rapid.T, root map[string]any, text string) (both, neither int) {
 
 // beyondSchema are the decoder's errors that no schema can express: a bound
 // value that does not fit, and entries of the same name.
-var beyondSchema = regexp.MustCompile(`^[a-z_\[\]0-9]+: |is there twice|list of (tasks|jobs) is empty`)
+var beyondSchema = regexp.MustCompile(`^[a-z_\[\]0-9]+: |is there twice|which is the same in other words|have a lifecycle, both|list of (tasks|jobs) is empty`)

@@ -25,6 +25,7 @@ type row[S any] struct {
 	name     string
 	doc      string
 	required bool
+	same     string // the field that this is another way to write; only one of them may be there
 	decode   func(d *decoder, n *node, to *S)
 	schema   func(defs schema) schema
 	value    func(s *S) any
@@ -42,6 +43,19 @@ func field[S, T any](name string, k kind[T], in func(*S) *T, doc string) row[S] 
 
 func (r row[S]) must() row[S] {
 	r.required = true
+	return r
+}
+
+// orAs is the field under another name.
+func (r row[S]) orAs(name string) row[S] {
+	other := r
+	other.name = name
+	return another(r.name, other)
+}
+
+// another makes a field another way to write the one of a name.
+func another[S any](name string, r row[S]) row[S] {
+	r.same = name
 	return r
 }
 
@@ -71,8 +85,14 @@ func (s *structure[S]) kind() kind[S] {
 				})
 			}
 			for _, r := range s.rows {
-				if r.required && n.field(r.name) == nil {
+				here := n.field(r.name)
+				switch {
+				case r.required && here == nil:
 					d.within(r.name, func() { d.fail(n.at, "%s has no %s, which it needs", s.name, r.name) })
+				case r.same != "" && here != nil && n.field(r.same) != nil:
+					d.within(r.name, func() {
+						d.fail(here.at, "%s is another way to write %s, which is there twice so: keep one of them", r.name, r.same)
+					})
 				}
 			}
 		},
