@@ -2,7 +2,6 @@ package watch
 
 import (
 	"container/heap"
-	"fmt"
 	"strings"
 	"time"
 
@@ -82,25 +81,27 @@ const least = 75 * time.Millisecond
 // fair is the answer, if it was our fault rather than the target's an
 // inconclusive one.
 func (a *attempt) fair(t Told, timeout time.Duration) healthcheck.Answer {
-	answer := t.Answer
-	if answer.Outcome != judge.Fail {
-		return answer
+	if t.Answer.Outcome != judge.Fail {
+		return t.Answer
 	}
 	most := max(timeout/2, least)
 	asleep := time.Duration(t.Boot-a.boot) - t.At.Sub(a.begun)
 	switch {
 	case asleep > most:
-		answer.Reason = fmt.Sprintf("this machine slept for %s while it asked", short(asleep))
+		return Doubt(t.Answer, "this machine slept for "+short(asleep)+" while it asked")
 	case a.unseen > most:
-		answer.Reason = fmt.Sprintf("whoever asks was itself stopped or starved for %s", short(a.unseen))
+		return Doubt(t.Answer, "whoever asks was itself stopped or starved for "+short(a.unseen))
 	case a.late > most:
-		answer.Reason = fmt.Sprintf("whoever asks was itself late by %s", short(a.late))
-	default:
-		return answer
+		return Doubt(t.Answer, "whoever asks was itself late by "+short(a.late))
 	}
-	answer.Outcome = judge.Inconclusive
-	answer.Reason = brief(answer.Reason + "; it seemed to fail: " + t.Answer.Reason)
-	return answer
+	return t.Answer
+}
+
+// Doubt is a failure that says nothing of the target, and why.
+func Doubt(failure healthcheck.Answer, why string) healthcheck.Answer {
+	failure.Outcome = judge.Inconclusive
+	failure.Reason = brief(why + "; it seemed to fail: " + failure.Reason)
+	return failure
 }
 
 // brief is a sentence of no more bytes than an Answer's reason may have.
