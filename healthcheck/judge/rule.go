@@ -4,17 +4,13 @@ import "github.com/dewarhq/dewar/task"
 
 // most bounds counts, so that sums of them do not overflow; nobody waits for so
 // many attempts.
-const most = 1 << 30
+const most = 1_000_000_000
 
 // RuleOf is how the answers to a check are judged. It wants a check that
 // task.Validate has nothing against.
 func RuleOf(c *task.Check) Rule {
-	forgiving := (c.InitialInterval + c.Interval - 1) / c.Interval
-	if c.InitialInterval > 0 && forgiving <= 0 || forgiving > most {
-		forgiving = most
-	}
 	return Rule{
-		Forgiving:    int(forgiving),
+		Forgiving:    c.Forgiven(),
 		MaxFailures:  min(c.MaxConsecutiveFailures, most),
 		MinSuccesses: min(c.MinConsecutiveSuccesses, most),
 		MaxDoubts:    c.MaxInconclusive,
