@@ -197,7 +197,7 @@ type lifecycleStep struct {
 
 // callsFirst says that the stop signals wait for the life-cycle calls.
 func (m *Machine) callsFirst() bool {
-	return m.Phase() == StateCleaning && !m.Parted && len(m.steps) > 0
+	return m.Phase() == StateCleaning && !m.Clearing && !m.Parted && len(m.steps) > 0
 }
 
 // calling makes the next life-cycle call, or ends them.

@@ -95,7 +95,7 @@ func (r *reference) steps() []Step {
 
 // calling says that signals wait for calls.
 func (r *reference) calling() bool {
-	return r.phase == StateCleaning && len(r.steps()) > 0 && !r.parted
+	return r.phase == StateCleaning && !r.clearing && len(r.steps()) > 0 && !r.parted
 }
 
 // half is a time, but at most that at which half of what is left of the budget

@@ -42,7 +42,7 @@ func (w *world) mayPause() bool {
 		return false
 	}
 	for _, p := range r.procs {
-		if run := p.live(); run != nil && (run.stop != nil || run.killed) {
+		if run := p.live(); run != nil && (run.parting != nil || run.stop != nil || run.killed) {
 			return false
 		}
 		for _, run := range p.runs {

@@ -67,6 +67,7 @@ func (w *why) task() {
 	default:
 		w.say("the task is %s and will be %s: %s", m.Stage, m.Result, m.Reason)
 		w.budget()
+		w.calls()
 		w.ending()
 		w.culprits()
 	}
@@ -217,7 +218,11 @@ func (w *why) stopped(p *process, run *Run) string {
 		if left := time.Duration(by - w.now); left > 0 {
 			s += fmt.Sprintf(" and is killed in %s", short(left))
 		}
-		return s
+		return s + run.preStopped()
+	case run.parting():
+		return w.parting(p, run)
+	case w.m.callsFirst():
+		return ""
 	case w.m.Stage == StateCleaning && p.above > 0:
 		return "; it is told to stop when " + w.above(p) + " stopped"
 	case w.m.unready(p, run):
@@ -278,6 +283,9 @@ func (w *why) end(p *process, run *Run) {
 		s += "; it is FAILED"
 	}
 	w.say("%s", s)
+	if run.PreStop != nil && run.PreStop.Failure != "" {
+		w.say("its pre_stop failed: %s", run.PreStop.Failure)
+	}
 	if run.Thinned != nil && run.OOM == nil {
 		before := time.Duration(run.Ended.Boot - run.Thinned.At.Boot)
 		w.say("%s", run.Thinned.said(short(max(0, before))+" before its end"))
