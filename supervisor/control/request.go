@@ -7,15 +7,17 @@ import (
 
 // Paths of the requests.
 const (
-	PathKill    = "/v1/kill"
-	PathRestart = "/v1/process/restart"
-	PathStop    = "/v1/process/stop"
-	PathStart   = "/v1/process/start"
-	PathSignal  = "/v1/process/signal"
-	PathResize  = "/v1/resize"
-	PathPause   = "/v1/pause"
-	PathUnpause = "/v1/unpause"
-	PathStatus  = "/v1/status"
+	PathKill     = "/v1/kill"
+	PathRestart  = "/v1/process/restart"
+	PathStop     = "/v1/process/stop"
+	PathStart    = "/v1/process/start"
+	PathSignal   = "/v1/process/signal"
+	PathResize   = "/v1/resize"
+	PathPause    = "/v1/pause"
+	PathUnpause  = "/v1/unpause"
+	PathSnooze   = "/v1/snooze"
+	PathUnsnooze = "/v1/unsnooze"
+	PathStatus   = "/v1/status"
 )
 
 // DefaultGrace is what a kill leaves to the processes unless it says otherwise.
@@ -50,6 +52,24 @@ type Resize struct {
 type (
 	Pause   struct{}
 	Unpause struct{}
+)
+
+// MostSnooze is for how long checks may be snoozed at the most, unless a brain is
+// told otherwise.
+const MostSnooze = task.Duration(24 * 3600e9)
+
+// Snooze asks that checks pass no verdict for a while, and Unsnooze that they do
+// again. A check is "web/liveness", by process and name, or by name alone if only
+// one has it; none: all of the task.
+type (
+	Snooze struct {
+		Check  string        `json:"check,omitempty"`
+		For    task.Duration `json:"for"`
+		Reason string        `json:"reason"`
+	}
+	Unsnooze struct {
+		Check string `json:"check,omitempty"`
+	}
 )
 
 // Refusal is the body of an answer that is not 200.
