@@ -19,8 +19,8 @@ type cell struct {
 	c     *Command
 	open  context.Context
 	shut  context.CancelFunc
-	group cgroup.Group // in tasks with groups
-	made  bool         // the group is there, and nobody in it
+	group cgroup.Group  // in tasks with groups
+	made  bool          // the group is there, and nobody in it
 	dying chan struct{} // not nil: closed when what was killed has been seen dead
 
 	counts cgroup.OOMCounts // of the group at the end of the last time; while dying it is bury's
