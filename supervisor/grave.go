@@ -26,8 +26,8 @@ type grave struct {
 	tallies map[string]tally // what is counted in these: they are about to be removed
 }
 
-// inter kills everything in the leaf of a process, or with "" in the task, in
-// a goroutine of its own, which tells b.emptied: once when all are dead and
+// inter kills everything in the leaf of a process, or with "" in the task and
+// whatever commands stand beside it, in a goroutine of its own, which tells b.emptied: once when all are dead and
 // their leaves removed, and before that whenever somebody does not die, or a leaf
 // does not go. The one who closes the brain waits for it.
 func (b *brain) inter(process string) {
@@ -80,6 +80,9 @@ func (b *brain) dig(process string, leaves []string) {
 	for b.until.Err() == nil {
 		inTime, cancel := context.WithTimeout(b.until, patienceWithDead)
 		g.err = group.Kill(inTime)
+		if g.err == nil && process == "" {
+			g.err = b.tree.Checks().Kill(inTime) // commands of a brain that is no more
+		}
 		cancel()
 		if g.err == nil && len(leaves) > 0 {
 			tell(grave{process: process, tallies: tallies(b.tree, leaves)})
