@@ -126,6 +126,11 @@ func (p Port) Number(ports map[string]int) int {
 // isNumber tells a port's number from its name.
 func (p Port) isNumber() bool { return p != "" && strings.Trim(string(p), "0123456789") == "" }
 
+// isName tells names that a launch can bind to a number.
+func (p Port) isName() bool {
+	return isVariable(PortVariable(string(p))) && !strings.ContainsRune("0123456789-.", rune(p[0]))
+}
+
 // OnLost says what becomes of a process whose edge "ready" or "healthy" was
 // satisfied when it started, and is no longer.
 type OnLost string

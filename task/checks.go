@@ -5,25 +5,25 @@ import (
 	"slices"
 )
 
-// asked is a check with its place.
-type asked struct {
+// askedCheck is a check with its place.
+type askedCheck struct {
 	process string // "" of the task's own
 	path    Path
 	*Check
 }
 
 // label is what people call a check: web/readiness, or health of the task's own.
-func (a *asked) label() string {
+func (a *askedCheck) label() string {
 	if a.process == "" {
 		return Quote(a.Name)
 	}
 	return Quote(a.process + "/" + a.Name)
 }
 
-func (t *Task) asked() []asked {
-	var all []asked
+func (t *Task) asked() []askedCheck {
+	var all []askedCheck
 	if t.Check != nil {
-		all = append(all, asked{"", Path{"check"}, t.Check})
+		all = append(all, askedCheck{"", Path{"check"}, t.Check})
 	}
 	for i := range t.Processes {
 		all = append(all, t.Processes[i].asked(Path{"processes", i})...)
@@ -31,10 +31,10 @@ func (t *Task) asked() []asked {
 	return all
 }
 
-func (p *Process) asked(at Path) []asked {
-	var all []asked
+func (p *Process) asked(at Path) []askedCheck {
+	var all []askedCheck
 	for j := range p.Checks {
-		all = append(all, asked{p.Name, at.With("checks", j), &p.Checks[j]})
+		all = append(all, askedCheck{p.Name, at.With("checks", j), &p.Checks[j]})
 	}
 	return all
 }
@@ -58,7 +58,7 @@ func (t *Task) AskedPorts() []AskedPort {
 	var found []AskedPort
 	add := func(path Path, p *Port) {
 		known := func(a AskedPort) bool { return a.Port == *p }
-		if p != nil && *p != "" && !p.isNumber() && standIn(string(*p), "") == string(*p) && !slices.ContainsFunc(found, known) {
+		if p != nil && p.isName() && !slices.ContainsFunc(found, known) {
 			found = append(found, AskedPort{path, *p})
 		}
 	}

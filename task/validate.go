@@ -52,7 +52,7 @@ func (v *validation) task() {
 	v.attributes(Path{}, &v.Attributes)
 	v.isolation(v.Isolation)
 	if v.Check != nil {
-		v.checks([]asked{{"", Path{"check"}, v.Check}})
+		v.checks([]askedCheck{{"", Path{"check"}, v.Check}})
 	}
 	v.lifecycle(v.Lifecycle)
 }

@@ -7,7 +7,7 @@ import (
 
 // checks refuses checks that cannot be asked, or whose answer nothing could
 // come of.
-func (v *validation) checks(all []asked) {
+func (v *validation) checks(all []askedCheck) {
 	first := make(map[string]bool, len(all))
 	for i := range all {
 		a := &all[i]
@@ -22,7 +22,7 @@ func (v *validation) checks(all []asked) {
 	}
 }
 
-func (v *validation) check(a *asked) {
+func (v *validation) check(a *askedCheck) {
 	at, who := a.path, "the check "+a.label()
 	switch kinds := a.kinds(); {
 	case len(kinds) == 0:
@@ -37,7 +37,8 @@ func (v *validation) check(a *asked) {
 		v.add(at.With("action"), "%s says whether the process can serve now, and never ends it: take action: %s away, or make its role liveness", who, a.Action)
 	case a.process == "" && a.Action == Restart:
 		v.add(at.With("action"), "%s is the task's own, and restart is of one process: write fail_task, or move the check into the process", who)
-	case a.process == "" && a.Notify != nil:
+	}
+	if a.process == "" && a.Notify != nil {
 		v.add(at.With("notify"), "%s is the task's own, and a word is of one process: move the check into the process", who)
 	}
 	v.positiveSpan(at.With("interval"), a.Interval)
@@ -58,7 +59,7 @@ func (v *validation) atLeastOne(path Path, n int) {
 }
 
 // question checks what is asked.
-func (v *validation) question(a *asked, who string) {
+func (v *validation) question(a *askedCheck, who string) {
 	at := a.path
 	v.addErr(at.With("shell"), checkArgument(a.Shell), "shell of %s", who)
 	for j, arg := range a.Argv {

@@ -19,6 +19,9 @@ func (v *validation) http(at Path, h *HTTPCheck) {
 	if method := standIn(h.Method, "x"); method == "" || strings.Trim(method, tokenLetters) != "" {
 		v.add(at.With("method"), "method is %s: write a word such as GET", Quote(h.Method))
 	}
+	if h.Method == "HEAD" && strings.TrimSpace(h.Expect) != "" {
+		v.add(at.With("expected_response"), "the answer to HEAD has no body, and %s is expected in it: write expected_response: \"\"", Quote(h.Expect))
+	}
 	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
 		at := at.With("headers", name)
 		switch {
@@ -74,7 +77,7 @@ func (v *validation) port(at Path, p Port) {
 		if p.Number(nil) == 0 {
 			v.add(at, "port is %s: it is 1 to 65535", p)
 		}
-	case !isVariable(PortVariable(string(p))) || strings.ContainsRune("0123456789-.", rune(p[0])):
+	case !p.isName():
 		v.add(at, "port is %s: write a number, or the name of a port, which begins with a letter", Quote(string(p)))
 	}
 }

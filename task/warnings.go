@@ -31,6 +31,7 @@ func (t *Task) Warnings() Problems {
 			warn(at.With("logger", "rotate"), "rotate has no effect unless the logger's mode is rotate")
 		}
 	}
+	t.checkWarnings(warn)
 	if i := t.Isolation; i.Walled() && i.PID == Host && (i.RootFS != "" || len(i.Hidden) > 0) {
 		warn(Path{"isolation"}, "with pid: host a process can look, by /proc, into what its user runs outside, past rootfs and hidden: set pid: private")
 	}

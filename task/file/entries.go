@@ -85,7 +85,7 @@ func (d *decoder) entries(top *node) []placed {
 	}
 	for i := range doc.Jobs {
 		j, path := &doc.Jobs[i], task.Path{"jobs", i}
-		d.within("jobs", func() { d.within(i, func() { j.settle(d, top.find(path)) }) })
+		d.within("jobs", func() { d.within(i, func() { j.settle(d, top.follow(path)) }) })
 		found = append(found, placed{d.entry(&j.Job, j.Task, i), path})
 	}
 	switch {
@@ -101,17 +101,17 @@ func (d *decoder) entries(top *node) []placed {
 }
 
 // settle puts what Aurora writes in a job into its task.
-func (j *job) settle(d *decoder, at position) {
-	switch {
-	case j.check != nil && j.Task.Check != nil:
-		d.fail(at, "the job has health_check_config and its task has a check, which is the same in other words: keep one of them")
-	case j.check != nil:
+func (j *job) settle(d *decoder, n *node) {
+	if j.check != nil && j.Task.Check != nil {
+		d.within("health_check_config", func() {
+			d.fail(n.find(d.path[2:]), "the task of this job has a check, which is the same in other words: keep one of them")
+		})
+	} else if j.check != nil {
 		j.Task.Check = j.check
 	}
-	switch {
-	case j.lifecycle != nil && j.Task.Lifecycle != nil:
-		d.fail(at, "the job and its task have a lifecycle, both of them: keep one")
-	case j.lifecycle != nil:
+	if j.lifecycle != nil && j.Task.Lifecycle != nil {
+		d.within("lifecycle", func() { d.fail(n.find(d.path[2:]), "the task of this job has a lifecycle, too: keep one of them") })
+	} else if j.lifecycle != nil {
 		j.Task.Lifecycle = j.lifecycle
 	}
 }

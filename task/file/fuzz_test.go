@@ -55,7 +55,11 @@ func runnable(t *testing.T, c *Contents) {
 		t.Error("no error and no task")
 	}
 	for _, e := range c.Entries {
-		data, err := task.Launch{ID: "x", Task: e.Task}.Encode()
+		ports := make(map[string]int) // a launch binds those that the entry names, and no others
+		for i, port := range e.Ports {
+			ports[port] = 1 + i
+		}
+		data, err := task.Launch{ID: "x", Task: e.Task, Ports: ports}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -284,4 +284,4 @@ func agree(t *rapid.T, root map[string]any, text string) (both, neither int) {
 
 // beyondSchema are the decoder's errors that no schema can express: a bound
 // value that does not fit, and entries of the same name.
-var beyondSchema = regexp.MustCompile(`^[a-z_\[\]0-9]+: |is there twice|which is the same in other words|have a lifecycle, both|list of (tasks|jobs) is empty`)
+var beyondSchema = regexp.MustCompile(`^[a-z_\[\]0-9]+: |is there twice|is another way to write|which is the same in other words|has a lifecycle, too|list of (tasks|jobs) is empty`)

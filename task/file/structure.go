@@ -91,7 +91,7 @@ func (s *structure[S]) kind() kind[S] {
 					d.within(r.name, func() { d.fail(n.at, "%s has no %s, which it needs", s.name, r.name) })
 				case r.same != "" && here != nil && n.field(r.same) != nil:
 					d.within(r.name, func() {
-						d.fail(here.at, "%s is another way to write %s, which is there twice so: keep one of them", r.name, r.same)
+						d.fail(here.at, "%s is another way to write %s: keep one of the two", r.name, r.same)
 					})
 				}
 			}
