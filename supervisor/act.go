@@ -25,15 +25,23 @@ func (b *brain) queue(act machine.Act) {
 	switch a := act.(type) {
 	case machine.Spawn:
 		b.prepare(a.RunID)
+	case machine.Call:
+		b.call(a)
+	case machine.PreStop:
+		b.preStop(a)
 	case machine.Stop:
+		b.cutShort(a.RunID)
+		b.tellReason(a.RunID)
 		b.signal(a.RunID, a.Signal, a.To)
 	case machine.Signal:
 		b.signal(a.RunID, a.Signal, a.To)
 	case machine.Kill:
+		b.cutShort(a.RunID)
 		if !b.neverBegun(a.RunID) {
 			b.requests = append(b.requests, request{client.Kill(a.RunID), "kill", a.RunID})
 		}
 	case machine.Clear:
+		b.cutAllShort()
 		b.clearing = true
 		b.requests = append(b.requests, request{client.Clear(), "clear", task.RunID{}})
 	case machine.End: // drive sees that the task is over

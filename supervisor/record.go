@@ -66,6 +66,7 @@ func (b *brain) recorded(fact machine.Record) {
 	case machine.TakenUp:
 		b.taken, b.rebooted = true, false
 	case machine.Ended:
+		b.cutShort(f.RunID)
 		delete(b.unspawned, f.RunID)
 		if f.Left == 0 {
 			b.forget(f.RunID)

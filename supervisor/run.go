@@ -71,6 +71,7 @@ func newBrain(c Config) (*brain, error) {
 		pending:   make(map[task.RunID]bool),
 		unspawned: make(map[task.RunID]bool),
 		retry:     time.NewTimer(time.Hour),
+		farewells: newFarewells(),
 	}
 	b.retry.Stop()
 	var err error
@@ -97,7 +98,9 @@ func (b *brain) close() error {
 		errs = append(errs, b.journal.Close())
 	}
 	b.retry.Stop()
-	return errors.Join(append(errs, b.closeGroups(), b.alarm.close())...)
+	b.leave()
+	b.closeFarewells()
+	return errors.Join(append(errs, b.closeCommands(), b.closeGroups(), b.alarm.close())...)
 }
 
 func (b *brain) log(format string, args ...any) {

@@ -22,6 +22,10 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		return shim.Spec{}, err
 	}
 	path, lang, tz := b.surroundings()
+	stopped := ""
+	if p.Final {
+		stopped = b.machine.StopReason(task.RunID{})
+	}
 	spec := shim.Spec{
 		Args: args,
 		Env: sandbox.Environ(sandbox.Setting{
@@ -35,6 +39,7 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 			Base:    b.launch.BaseEnv,
 			Env:     p.Env,
 			Profile: sandbox.HasProfile(b.Dir),
+			Stopped: stopped,
 		}),
 		Cwd:        b.Dir.Sandbox(),
 		UID:        u.UID,

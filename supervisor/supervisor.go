@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dewarhq/dewar/healthcheck/command"
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/journal"
 	"github.com/dewarhq/dewar/supervisor/machine"
@@ -32,6 +33,8 @@ type brain struct {
 	alarm *alarm
 	door  *door
 	groups
+	farewells
+	runner   *command.Runner // nil until it is needed
 	ledger   ledger
 	clearing bool // the shim was asked to clear
 	alive    int  // runs and strays that it named when it was last asked
@@ -129,6 +132,8 @@ func (b *brain) wait(ctx context.Context) error {
 		b.alarm.heard()
 	case g := <-b.emptied:
 		b.interred(g)
+	case r := <-b.parted:
+		b.noteParted(r)
 	case bell, ok := <-b.memoryBells():
 		if !ok {
 			b.deafMemory()

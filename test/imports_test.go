@@ -39,7 +39,7 @@ var ours = []struct {
 	{pkg: "sandbox/container", may: "task", why: "it says what walls are to be; what builds them must not come into the brain"},
 	{pkg: "sandbox/disk", why: "bytes and quotas of a directory: it knows nothing of tasks"},
 	{pkg: "healthcheck", may: "healthcheck/judge task", why: "it asks, and knows neither runs nor journals"},
-	{pkg: "healthcheck/watch", may: "healthcheck healthcheck/judge task", why: "it knows the time, and not what is asked"},
+	{pkg: "healthcheck/watch", may: "healthcheck healthcheck/command healthcheck/judge task", why: "it knows the time, and not what is asked"},
 	{pkg: "supervisor", may: "healthcheck healthcheck/judge healthcheck/watch sandbox sandbox/cgroup sandbox/container sandbox/disk supervisor/control supervisor/evidence supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
 		why: "it runs a task, whoever reads or asked"},
 	{pkg: "observer", may: "sandbox sandbox/cgroup sandbox/disk supervisor/journal supervisor/machine supervisor/shim supervisor/shim/client task",
