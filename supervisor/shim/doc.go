@@ -39,7 +39,7 @@
 //	  │ ◀─ ok │ no SENTENCE ─────────────────── │  in the order of the requests
 //	  │                                         │
 //	  │ ◀─ bell started DIR ─────────────────── │  execve has succeeded
-//	  │ ◀─ bell ready DIR ───────────────────── │  READY=1 on $NOTIFY_SOCKET
+//	  │ ◀─ bell ready DIR ───────────────────── │  READY=1 on $NOTIFY_SOCKET (WATCHDOG=1 rings none: file watchdog)
 //	  │ ◀─ bell ended DIR ───────────────────── │  the status is final
 //	  │ ◀─ bell emptied DIR ─────────────────── │  what it had left behind is gone
 //	  │ ◀─ bell cleared ─────────────────────── │  clear is done
@@ -101,6 +101,15 @@
 //	left         descendants in sessions of their own that live on; 0 when emptied
 //	dropped      log bytes that could not be written
 //	tail         up to 4096 bytes of the end of stderr, unless exit is 0
+//	end          1
+//
+// runs/<process>/<n>/watchdog, there once the run has said WATCHDOG=1 on its
+// $NOTIFY_SOCKET, and written over in place, without a bell, whenever it has said
+// so again (words that have come together are one):
+//
+//	version      1
+//	at           when it last said so, boot time in ns, 20 digits
+//	again        the same: who reads while it is written sees two numbers, and reads again
 //	end          1
 //
 // brain-failing says why no brain works: exit, signal or error of the last;

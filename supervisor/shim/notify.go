@@ -14,6 +14,7 @@ type notifyDir struct {
 	next    int
 	heard   []byte // what a run says, made with the first socket
 	failing bool   // the last socket could not be made, which has been said
+	deaf    bool   // the last file watchdog could not be written, which has been said
 }
 
 func (d *notifyDir) path(n int) string {
@@ -187,6 +188,9 @@ func (s *shim) notified(r *run) {
 		s.writeStatus(r, false)
 		s.bell(BellReady, r)
 	}
+	if r.fed {
+		s.feedWatchdog(r)
+	}
 }
 
 // drainNotify hears the last words of a run that ends.
@@ -208,8 +212,11 @@ func (s *shim) readNotify(r *run) bool {
 		}
 		for rest := buf[:n]; len(rest) > 0; {
 			line, more, _ := bytes.Cut(rest, []byte{'\n'})
-			if string(line) == "READY=1" {
+			switch string(line) {
+			case "READY=1":
 				r.st.Ready = true
+			case "WATCHDOG=1":
+				r.fed = true
 			}
 			rest = more
 		}

@@ -5,9 +5,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/test/needs"
 )
 
@@ -120,4 +123,49 @@ func TestReadyBehindALongStatus(t *testing.T) {
 	r := start(t)
 	id := r.spawn("p", "./say STATUS=$(printf %07000d 0) READY=1; sleep 1000", r.talker())
 	r.hear(shim.BellReady, id)
+}
+
+// TestWatchdog: each word of a run is on record with its time, whether or not
+// anybody listens, and rings no bell.
+func TestWatchdog(t *testing.T) {
+	r := start(t)
+	before := shim.BootTime()
+	id := r.spawn("p", "./say WATCHDOG=1 READY=1; read x < go; ./say STATUS=fine WATCHDOG=1; ./say READY=1; sleep 1000", func(s *shim.Spec) {
+		r.talker()(s)
+		if err := syscall.Mkfifo(filepath.Join(r.dir.Sandbox(), "go"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.hear(shim.BellReady, id)
+	first := r.fed(id, 0)
+	if first < before || first > shim.BootTime() {
+		t.Errorf("%d is not between %d and now", first, before)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir.Sandbox(), "go"), []byte("\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if second := r.fed(id, first); second <= first || second > shim.BootTime() {
+		t.Errorf("%d after %d", second, first)
+	}
+	info, err := os.Stat(filepath.Join(r.dir.Run(id), shim.WatchdogName))
+	if err != nil || info.Mode().Perm()&0o022 != 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// fed is when a run last said WATCHDOG=1, later than after.
+func (r *rig) fed(id task.RunID, after int64) int64 {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		at, err := shim.ReadWatchdog(r.dir.Run(id))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if at > after {
+			return at
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("nothing is heard of %s after %d", id, after)
+		}
+	}
 }

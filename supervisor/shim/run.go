@@ -14,8 +14,9 @@ type run struct {
 	spec    logSpec
 	streams [2]stream
 
-	notify   int // its $NOTIFY_SOCKET, -1 if there is none
-	notifyNo int // which makes its name
+	notify   int  // its $NOTIFY_SOCKET, -1 if there is none
+	notifyNo int  // which makes its name
+	fed      bool // it has said WATCHDOG=1, which is not on record yet
 
 	zombie  bool // the main process has exited; end says how
 	end     waitInfo
