@@ -20,8 +20,15 @@ type request struct {
 	run  task.RunID
 }
 
-// queue prepares an act. What it asks of the shim goes out with the next send.
+// queue prepares an act, or lets it wait for evidence.
 func (b *brain) queue(act machine.Act) {
+	if !b.awaitsEvidence(act) {
+		b.perform(act)
+	}
+}
+
+// perform prepares an act. What it asks of the shim goes out with the next send.
+func (b *brain) perform(act machine.Act) {
 	switch a := act.(type) {
 	case machine.Spawn:
 		b.prepare(a.RunID)
@@ -43,6 +50,7 @@ func (b *brain) queue(act machine.Act) {
 	case machine.Clear:
 		b.cutAllShort()
 		b.clearing = true
+		b.overtakeEvidence()
 		b.requests = append(b.requests, request{client.Clear(), "clear", task.RunID{}})
 	case machine.End: // drive sees that the task is over
 	}

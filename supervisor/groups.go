@@ -127,6 +127,7 @@ func (b *brain) closeGroups() error {
 	b.closeDisk()
 	b.second.Stop()
 	b.digging.Wait()
+	b.inquiries.running.Wait()
 	if b.memory == nil {
 		return nil
 	}

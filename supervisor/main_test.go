@@ -72,7 +72,8 @@ func executor() string   { return filepath.Join(programs, "dewar-executor") }
 
 // beBrain is dewar-executor with crash points, which the environment sets:
 // CRASH_AT the number of the point at which to die, CRASHED a file that is made
-// then, and that prevents a second death; POINTS a file that gets a byte for
+// then, and that prevents a second death; CRASH_BEFORE the name of the point,
+// without its "before"; POINTS a file that gets a byte for
 // each point; PANIC a file that makes each brain panic while it is there;
 // COMPACT after how many records the journal is compacted.
 func beBrain(dir task.Dir) int {
@@ -94,7 +95,7 @@ func beBrain(dir task.Dir) int {
 					panic("a brain that always panics")
 				}
 			}
-			if passed == at {
+			if before := os.Getenv("CRASH_BEFORE"); passed == at || before != "" && point == "before "+before {
 				if f, err := os.OpenFile(os.Getenv("CRASHED"), os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 					fmt.Fprintln(os.Stderr, "test: dies", point)
 					f.Close()
@@ -107,7 +108,7 @@ func beBrain(dir task.Dir) int {
 	if after, err := strconv.Atoi(os.Getenv("COMPACT")); err == nil {
 		c.CompactAfter = after
 	}
-	if os.Getenv("CRASH_AT")+os.Getenv("POINTS")+os.Getenv("PANIC") == "" {
+	if os.Getenv("CRASH_AT")+os.Getenv("CRASH_BEFORE")+os.Getenv("POINTS")+os.Getenv("PANIC") == "" {
 		c.Crash = nil
 	}
 	if err := Run(context.Background(), c); err != nil {

@@ -62,6 +62,7 @@ func (b *brain) recordFacts() (bool, error) {
 
 // recorded does what follows a fact.
 func (b *brain) recorded(fact machine.Record) {
+	b.inquireAfter(fact)
 	switch f := fact.(type) {
 	case machine.TakenUp:
 		b.taken, b.rebooted = true, false
@@ -73,6 +74,8 @@ func (b *brain) recorded(fact machine.Record) {
 		}
 	case machine.Emptied:
 		b.forget(f.RunID)
+	case machine.Gathered:
+		b.pruneEvidence(f.Process)
 	}
 }
 

@@ -70,6 +70,7 @@ func newBrain(c Config) (*brain, error) {
 		users:     make(map[string]sandbox.User),
 		pending:   make(map[task.RunID]bool),
 		unspawned: make(map[task.RunID]bool),
+		inquiries: newInquiries(),
 		retry:     time.NewTimer(time.Hour),
 		farewells: newFarewells(),
 	}

@@ -34,11 +34,12 @@ type brain struct {
 	door  *door
 	groups
 	farewells
-	runner   *command.Runner // nil until it is needed
-	ledger   ledger
-	clearing bool // the shim was asked to clear
-	alive    int  // runs and strays that it named when it was last asked
-	helloed  bool // the shim has been told that we work
+	runner    *command.Runner // nil until it is needed
+	inquiries inquiries
+	ledger    ledger
+	clearing  bool // the shim was asked to clear
+	alive     int  // runs and strays that it named when it was last asked
+	helloed   bool // the shim has been told that we work
 
 	facts     []machine.Record    // known, and not yet recorded
 	pending   map[task.RunID]bool // runs that these are about
@@ -132,6 +133,8 @@ func (b *brain) wait(ctx context.Context) error {
 		b.alarm.heard()
 	case g := <-b.emptied:
 		b.interred(g)
+	case i := <-b.inquiries.concluded:
+		b.conclude(i)
 	case r := <-b.parted:
 		b.noteParted(r)
 	case bell, ok := <-b.memoryBells():
@@ -228,6 +231,9 @@ func (b *brain) step(ctx context.Context) (more bool, err error) {
 	decisions := b.machine.Decide(now())
 	if len(decisions) == 0 {
 		return false, nil
+	}
+	if len(b.inquiries.open) > 0 && finishes(decisions) {
+		return true, b.concludeAll(ctx)
 	}
 	return b.decide(decisions)
 }

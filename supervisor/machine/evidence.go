@@ -30,6 +30,10 @@ type Evidence struct {
 	At      Instant `json:"at"`
 }
 
+// String is a sentence without its subject: "out of memory: the limit of the
+// process, 64MB, was hit".
+func (o *OOM) String() string { return o.said() }
+
 // keptEvidence is how many bundles of a process are kept: the last ones.
 const keptEvidence = 3
 
