@@ -229,6 +229,10 @@ func TestEnter(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != exitSystem || !strings.Contains(string(said), `execute "nonesuch"`) {
 			t.Errorf("pid %s: exit %d, %s", pid, cmd.ProcessState.ExitCode(), said)
 		}
+		beside := exec.Command(program, "enter", "--beside", r.dir, "WHO=a check", "MORE=--", "--", "sh", "-c", "echo $WHO $MORE; tr '\\0' ' ' </proc/$DEWAR_PID/cmdline")
+		if out, err := beside.Output(); err != nil || string(out) != "a check --\nsleep "+word+" " {
+			t.Errorf("pid %s: %q, %v", pid, out, err)
+		}
 		w.must(r.cmd.Process.Kill())
 		r.end()
 		gone(t, word)

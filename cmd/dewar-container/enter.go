@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -18,29 +19,42 @@ import (
 	"github.com/dewarhq/dewar/sandbox/container"
 )
 
+// visit is a command inside of a run that lives.
+type visit struct {
+	dir     string
+	beside  bool     // it stays in our own groups
+	env     []string // for the run's of these names
+	command []string
+}
+
+func visitOf(dir string, rest []string, beside bool) visit {
+	v := visit{dir: dir, beside: beside, command: rest}
+	if at := slices.Index(rest, "--"); at >= 0 {
+		v.env, v.command = rest[:at], rest[at+1:]
+	}
+	if len(v.command) == 0 {
+		v.command = []string{"/bin/sh"}
+	}
+	return v
+}
+
 // enterMain returns only when the command could not be executed.
-func enterMain(dir string, args []string) int {
+func enterMain(v visit) int {
 	logrus.SetOutput(io.Discard)
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
-	}
-	if len(args) == 0 {
-		args = []string{"/bin/sh"}
-	}
-	fmt.Fprintln(os.Stderr, "dewar-container:", enter(dir, args))
+	fmt.Fprintln(os.Stderr, "dewar-container:", enter(v))
 	return exitSystem
 }
 
 // enter starts a command inside of a run, and becomes @hold. It answers why it
 // could not.
-func enter(dir string, args []string) error {
+func enter(v visit) error {
 	if os.Geteuid() != 0 {
 		return errors.New("enter a run behind walls: only root can")
 	}
 	if errno := startError(); errno != 0 {
 		return fmt.Errorf("make a mount namespace of our own: %w", errno)
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(v.dir)
 	if err != nil {
 		return err
 	}
@@ -51,14 +65,14 @@ func enter(dir string, args []string) error {
 	if err := keepOutput(); err != nil {
 		return err
 	}
-	in, err := enterBox(dir, w, args)
+	in, err := enterBox(dir, w, v)
 	if err != nil {
 		return fmt.Errorf("enter %s: %w", w.Run, err)
 	}
-	return in.hold("enter", dir, args[0], limits(w))
+	return in.hold("enter", dir, v.command[0], limits(w))
 }
 
-func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
+func enterBox(dir string, w container.Walls, v visit) (*inside, error) {
 	box, err := libcontainer.Load(filepath.Join(dir, container.StateName), boxID)
 	if err != nil {
 		return nil, err
@@ -70,8 +84,10 @@ func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
 	if status, err := box.Status(); err != nil || status != libcontainer.Running {
 		return nil, fmt.Errorf("it does not run any more, or not yet (%v)", status)
 	}
-	if err := joinGroups(state.InitProcessPid); err != nil {
-		return nil, err
+	if !v.beside {
+		if err := joinGroups(state.InitProcessPid); err != nil {
+			return nil, err
+		}
 	}
 	if err := takeStanding(state.InitProcessPid); err != nil {
 		return nil, err
@@ -92,12 +108,49 @@ func enterBox(dir string, w container.Walls, args []string) (*inside, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.process.Env = without(in.process.Env, "NOTIFY_SOCKET") // who enters is not who is to say that the run is ready
-	if term := os.Getenv("TERM"); term != "" {
-		in.process.Env = append(without(in.process.Env, "TERM"), "TERM="+term)
-	}
-	in.args("exec", args)
+	in.process.Env = v.environ(in.process.Env, state.InitProcessPid, w)
+	in.args("exec", v.command)
 	return in, in.start(box)
+}
+
+// environ is the command's, made of the run's.
+func (v *visit) environ(env []string, first int, w container.Walls) []string {
+	env = without(env, "NOTIFY_SOCKET") // who enters is not who is to say that the run is ready
+	extra := slices.Clone(v.env)
+	if term := os.Getenv("TERM"); term != "" {
+		extra = append(extra, "TERM="+term)
+	}
+	if pid := mainInside(first, w); v.beside && pid != "" {
+		extra = append(extra, "DEWAR_PID="+pid)
+	}
+	for _, e := range extra {
+		name, _, _ := strings.Cut(e, "=")
+		env = append(without(env, name), e)
+	}
+	return env
+}
+
+// mainInside is the number of the run's command as it is seen inside, where the
+// first process is the command itself, or the init whose first child it is.
+func mainInside(first int, w container.Walls) string {
+	if w.Isolation.PID != "private" {
+		return strconv.Itoa(first)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", first, first))
+	if err != nil || len(strings.Fields(string(children))) == 0 {
+		return ""
+	}
+	status, err := os.ReadFile("/proc/" + strings.Fields(string(children))[0] + "/status")
+	if err != nil {
+		return ""
+	}
+	_, numbers, _ := strings.Cut(string(status), "\nNSpid:")
+	numbers, _, _ = strings.Cut(numbers, "\n")
+	all := strings.Fields(numbers)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1]
 }
 
 // takeStanding makes the kernel's regard for us that for a process: its priority,

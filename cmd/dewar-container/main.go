@@ -6,7 +6,8 @@
 // is not built, and only tasks with walls miss it.
 //
 //	dewar-container run RUNDIR              executed by the shim instead of the run's command
-//	dewar-container enter RUNDIR [-- CMD…]  a further command inside of a run that lives
+//	dewar-container enter [--beside] RUNDIR [NAME=VALUE… --] CMD…
+//	                                        a further command inside of a run that lives
 //	dewar-container version
 //
 // What is to be built is in RUNDIR/walls, whether it was is in
@@ -37,7 +38,10 @@
 // namespaces and control groups. The caller gives descriptors 0 to 2; if 0 is a
 // terminal that no session has yet, it becomes CMD's controlling one. The exit
 // status or signal is CMD's; 100 is a misuse and 111 a failure before it ran,
-// with a sentence on stderr. CMD ends with the namespace, or with us.
+// with a sentence on stderr. CMD ends with the namespace, or with us. With
+// --beside it stays in the control groups that we are executed in, which are a
+// check's; and then it has DEWAR_PID, the run's main process as it is seen inside.
+// NAME=VALUE stand for the run's of these names.
 //
 // Exit status of run: the command's, or, if the file unstarted is there, 100 or 111.
 package main
@@ -80,8 +84,10 @@ func dispatch(args []string) int {
 	switch {
 	case len(args) == 2 && args[0] == "run":
 		return runMain(args[1])
+	case len(args) >= 3 && args[0] == "enter" && args[1] == "--beside":
+		return enterMain(visitOf(args[2], args[3:], true))
 	case len(args) >= 2 && args[0] == "enter":
-		return enterMain(args[1], args[2:])
+		return enterMain(visitOf(args[1], args[2:], false))
 	case len(args) == 1 && args[0] == "version":
 		fmt.Println("dewar-container", version)
 		return 0
