@@ -15,14 +15,16 @@ import (
 
 // inspectedFile is what `dewar inspect FILE --json` prints.
 type inspectedFile struct {
-	Task  task.Task `json:"task"`
-	Ports []string  `json:"ports"` // names of the ports that a launch binds
+	Task   task.Task        `json:"task"`
+	Ports  []string         `json:"ports"` // names of the ports that a launch binds
+	Checks []inspectedCheck `json:"checks"`
 }
 
 // inspectedTask is what `dewar inspect TASK --json` prints.
 type inspectedTask struct {
-	Launch *task.Launch `json:"launch"`
-	Status show.Status  `json:"status"`
+	Launch *task.Launch     `json:"launch"`
+	Status show.Status      `json:"status"`
+	Checks []inspectedCheck `json:"checks"`
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -33,7 +35,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "inspect FILE|TASK",
 		Short: "Show everything about a task: from its file, or as launched",
 		Long: `Inspect shows the task of a FILE as it would be launched, with every default
-filled in; nothing is started. Of a TASK it shows what was launched and all that
+filled in, and how late its checks see a hang; nothing is started. Of a TASK it shows what was launched and all that
 is known of its runs. The environment that a task was launched with
 (--preserve-env) is shown with --json only.`,
 		Args: between(1, 1, "a FILE or a TASK"),
@@ -60,12 +62,15 @@ func (a *app) inspectFile(path, name string, bind []string, asJSON bool) error {
 		if ports == nil {
 			ports = []string{}
 		}
-		return a.json(inspectedFile{e.Task, ports})
+		return a.json(inspectedFile{e.Task, ports, checksOf(&e.Task)})
 	}
 	if len(e.Ports) > 0 {
 		if err := a.print("# ports that a launch binds: %v\n", e.Ports); err != nil {
 			return err
 		}
+	}
+	if err := a.checks(&e.Task); err != nil {
+		return err
 	}
 	return a.yaml(e.Task)
 }
@@ -78,7 +83,11 @@ func (a *app) inspectTask(arg string, asJSON bool) error {
 	now := observer.Now()
 	s := show.Of(v, time.Unix(0, now.Wall))
 	if asJSON {
-		return a.json(inspectedTask{v.Launch, s})
+		checks := []inspectedCheck{}
+		if v.Launch != nil {
+			checks = checksOf(&v.Launch.Task)
+		}
+		return a.json(inspectedTask{v.Launch, s, checks})
 	}
 	if err := a.print("%s%s", s.Text(now), show.Runs(s.Processes, now)); err != nil {
 		return err
@@ -87,6 +96,9 @@ func (a *app) inspectTask(arg string, asJSON bool) error {
 		return nil
 	}
 	if err := a.print("\n# as launched\n"); err != nil {
+		return err
+	}
+	if err := a.checks(&v.Launch.Task); err != nil {
 		return err
 	}
 	return a.yaml(v.Launch.Task)
