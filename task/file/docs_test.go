@@ -1,8 +1,10 @@
 package file
 
 import (
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,4 +78,66 @@ func withoutOther(text, chapter string) string {
 		}
 	}
 	return text
+}
+
+// The examples of checks, and of what http and other kinds of them have, can be
+// written as they stand there.
+func TestDocumentedChecks(t *testing.T) {
+	text, err := os.ReadFile("../../docs/writing-tasks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, found := strings.Cut(string(text), "\n## Health checks\n")
+	chapter, _, end := strings.Cut(chapter, "\n## ")
+	fields, requests, http := strings.Cut(chapter, "\n| field of `http` |")
+	if !found || !end || !http {
+		t.Fatal("the chapter on health checks is not where it was")
+	}
+	checked := map[string]bool{}
+	for _, example := range examples(fields) {
+		how := ", shell: x"
+		if field, _, _ := strings.Cut(example, ":"); slices.Contains([]string{"http", "tcp", "shell", "argv", "grpc", "file", "notify"}, field) {
+			how = ""
+		}
+		mustCheck(t, "{"+example+how+"}")
+		checked[example] = true
+	}
+	for _, example := range examples(requests) {
+		mustCheck(t, "{http: {"+example+"}}")
+		checked[example] = true
+	}
+	for _, s := range []map[string]any{definition(t, "check"), definition(t, "http-check")} {
+		for field := range s {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(checked)), func(e string) bool { return strings.HasPrefix(e, field+": ") }) {
+				t.Errorf("the chapter on health checks has no example of %s", field)
+			}
+		}
+	}
+}
+
+// examples are the small ones in the tables of a chapter.
+func examples(chapter string) []string {
+	var found []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `[a-z_]+` \\|.*$").FindAllString(chapter, -1) {
+		for _, e := range regexp.MustCompile("[|,] `([a-z_]+: [^`]+)`[,| ]").FindAllStringSubmatch(strings.ReplaceAll(row, "`, `", "`,, `"), -1) {
+			found = append(found, e[1])
+		}
+	}
+	return found
+}
+
+func mustCheck(t *testing.T, check string) {
+	text := "processes: [{name: a, cmdline: 'x {{thermos.ports[http]}} {{thermos.ports[health]}}', check: " + check + "}]"
+	f, err := Parse("x", []byte(text))
+	if err == nil {
+		_, err = f.Check(nil)
+	}
+	if err != nil {
+		t.Errorf("%v in %s", err, text)
+	}
+}
+
+// definition are the properties that the schema has of something.
+func definition(t *testing.T, title string) map[string]any {
+	return schemaOf(t)["$defs"].(map[string]any)[title].(map[string]any)["properties"].(map[string]any)
 }
