@@ -34,8 +34,8 @@ type Setting struct {
 // What the process' file says wins over what we say, and that over the caller's
 // environment; but the caller, who asked for it, keeps its PATH, LANG and TZ.
 // The names by which we find a run's stray processes again are always ours.
-// NOTIFY_SOCKET is the shim's to add; the caller's own is not passed on, nor is
-// its PWD.
+// NOTIFY_SOCKET is the shim's to add; the caller's own is not passed on, nor are
+// what a service manager told him of its watchdog, and his PWD.
 func Environ(s Setting) []string {
 	env := make(map[string]string, len(s.Base)+len(s.Env)+12)
 	setUnlessEmpty(env, "LANG", s.Lang)
@@ -45,8 +45,9 @@ func Environ(s Setting) []string {
 		env["PATH"] = DefaultPath
 	}
 	maps.Copy(env, s.Base)
-	delete(env, "NOTIFY_SOCKET")
-	delete(env, "PWD")
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "PWD"} {
+		delete(env, name)
+	}
 
 	env["HOME"] = s.Sandbox
 	env["TMPDIR"] = s.Sandbox + "/" + tmpName

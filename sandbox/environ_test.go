@@ -34,7 +34,7 @@ func TestEnviron(t *testing.T) {
 			"PATH=/mine", "TMPDIR=/t/sandbox/.tmp", "USER=www"}},
 		"the caller's as the base": {with(func(s *Setting) {
 			s.Lang = "C"
-			s.Base = map[string]string{"PATH": "/caller", "LANG": "de_DE", "HOME": "/root", "PWD": "/", "NOTIFY_SOCKET": "/run/x", "USER": "root", "EDITOR": "ed", "DEWAR_PROCESS": "outer"}
+			s.Base = map[string]string{"PATH": "/caller", "LANG": "de_DE", "HOME": "/root", "PWD": "/", "NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "USER": "root", "EDITOR": "ed", "DEWAR_PROCESS": "outer"}
 		}), []string{
 			"DEWAR_PROCESS=web", "DEWAR_RUN=3", "DEWAR_TASK_ID=hello-1", "EDITOR=ed", "HOME=/t/sandbox", "LANG=de_DE", "LOGNAME=www",
 			"PATH=/caller", "TMPDIR=/t/sandbox/.tmp", "USER=www"}},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
 	"github.com/dewarhq/dewar/supervisor/shim"
@@ -13,13 +15,21 @@ import (
 // spec says what a run is to be. The error says why it can never be started.
 func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 	p := b.processes[id.Process]
-	u, err := b.user(p)
-	if err != nil {
-		return shim.Spec{}, fmt.Errorf("run %s: %w", p.Name, err)
-	}
 	args, err := sandbox.Command(*p)
 	if err != nil {
 		return shim.Spec{}, err
+	}
+	spec, err := b.standing(p, id)
+	spec.Args = args
+	return spec, err
+}
+
+// standing is all of a run's spec but its command: whose it is, where, in which
+// environment, under which limits.
+func (b *brain) standing(p *task.Process, id task.RunID) (shim.Spec, error) {
+	u, err := b.user(p)
+	if err != nil {
+		return shim.Spec{}, fmt.Errorf("run %s: %w", p.Name, err)
 	}
 	path, lang, tz := b.surroundings()
 	stopped := ""
@@ -27,7 +37,6 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 		stopped = b.machine.StopReason(task.RunID{})
 	}
 	spec := shim.Spec{
-		Args: args,
 		Env: sandbox.Environ(sandbox.Setting{
 			TaskID:  b.launch.ID,
 			Run:     id,
@@ -37,7 +46,7 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 			Lang:    lang,
 			TZ:      tz,
 			Base:    b.launch.BaseEnv,
-			Env:     p.Env,
+			Env:     withWatchdog(p),
 			Profile: sandbox.HasProfile(b.Dir),
 			Stopped: stopped,
 		}),
@@ -57,6 +66,23 @@ func (b *brain) spec(id task.RunID) (shim.Spec, error) {
 	}
 	b.attributes(&spec, p)
 	return spec, nil
+}
+
+// withWatchdog is a process' own environment; one that is asked how long ago it
+// said WATCHDOG=1 learns how often it has to, as systemd tells it.
+func withWatchdog(p *task.Process) map[string]string {
+	const name = "WATCHDOG_USEC"
+	for _, c := range p.Checks {
+		if _, own := p.Env[name]; c.Notify != nil && !own {
+			env := maps.Clone(p.Env)
+			if env == nil {
+				env = make(map[string]string)
+			}
+			env[name] = strconv.FormatInt(time.Duration(c.Notify.MaxAge).Microseconds(), 10)
+			return env
+		}
+	}
+	return p.Env
 }
 
 // attributes are limits and priorities: nothing is inherited.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dewarhq/dewar/task"
 )
@@ -41,5 +42,27 @@ func TestSurroundingsAreTheLaunchs(t *testing.T) {
 				t.Errorf("a process sees %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestWatchdogInEnvironment: who is asked for WATCHDOG=1 learns how often; what
+// his file says himself stands.
+func TestWatchdogInEnvironment(t *testing.T) {
+	p := sh("a", "env > env")
+	p.Checks = []task.Check{{Notify: &task.NotifyCheck{MaxAge: task.Duration(1500 * time.Millisecond)}}}
+	if got := withWatchdog(&p)["WATCHDOG_USEC"]; got != "1500000" {
+		t.Errorf("WATCHDOG_USEC is %q", got)
+	}
+	if len(p.Env) != 0 {
+		t.Errorf("the process' own environment is %q", p.Env)
+	}
+	p.Env = map[string]string{"WATCHDOG_USEC": "7"}
+	if got := withWatchdog(&p)["WATCHDOG_USEC"]; got != "7" {
+		t.Errorf("WATCHDOG_USEC is %q", got)
+	}
+	p.Checks = nil
+	p.Env = nil
+	if got := withWatchdog(&p); len(got) != 0 {
+		t.Errorf("it has %q", got)
 	}
 }
