@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,7 +100,11 @@ func (c Case) log(t *testing.T, stream, text string) {
 // What a run looks like is in the bundle: who it is, where each waits, what it
 // has open, what it said; and no environment.
 func TestGather(t *testing.T) {
-	c := scene(t, "export SECRET=verysecret; exec 7>witness; echo up; sleep 1000 & exec sleep 1001")
+	t.Setenv("SECRET", "verysecret")
+	c := scene(t, "exec 7>witness; sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo up; exec sleep 1001")
+	for end := time.Now().Add(10 * time.Second); name(of(c.Pid)) != "sleep" && time.Now().Before(end); {
+		runtime.Gosched()
+	}
 	c.log(t, "stdout", "the last of stdout\n")
 	c.Answers = []byte(`[{"outcome":"fail"}]`)
 	c.Capture = func(_ context.Context, to io.Writer) error {
