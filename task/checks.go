@@ -1,9 +1,6 @@
 package task
 
-import (
-	"iter"
-	"slices"
-)
+import "iter"
 
 // askedCheck is a check with its place.
 type askedCheck struct {
@@ -56,10 +53,10 @@ func (t *Task) AllChecks() iter.Seq2[string, *Check] {
 // the file. Numbers and templates are left out.
 func (t *Task) AskedPorts() []AskedPort {
 	var found []AskedPort
+	known := make(map[Port]bool)
 	add := func(path Path, p *Port) {
-		known := func(a AskedPort) bool { return a.Port == *p }
-		if p != nil && p.isName() && !slices.ContainsFunc(found, known) {
-			found = append(found, AskedPort{path, *p})
+		if p != nil && p.isName() && !known[*p] {
+			known[*p], found = true, append(found, AskedPort{path, *p})
 		}
 	}
 	for _, a := range t.asked() {

@@ -113,9 +113,15 @@ func (v *validation) healthInTime(l link) {
 	}
 }
 
-// lost checks what an edge says of its being lost.
-func (v *validation) lost(at Path, e Edge) {
+// lost checks what an edge says of its being lost. The earlier edges of the same
+// process have said what is in the map, and are its keys without it.
+func (v *validation) lost(at Path, e Edge, earlier map[Edge]OnLost) {
+	edge := Edge{Process: e.Process, When: e.when()}
+	said, twice := earlier[edge]
+	earlier[edge] = e.OnLost
 	switch {
+	case twice && said != e.OnLost:
+		v.add(at, "the edge from %s with when: %s is there twice, with on_lost: %s and %s: keep one", Quote(e.Process), edge.When, said, e.OnLost)
 	case e.OnLost == "":
 	case slices.Contains(Whens, e.when()) && !e.CanBeLost():
 		v.add(at, "on_lost is of edges with when: ready or healthy; %s cannot be lost: take it away", e.when())

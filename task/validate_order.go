@@ -13,11 +13,12 @@ func (v *validation) order() {
 		}
 	}
 	for i, p := range v.Processes {
+		lost := make(map[Edge]OnLost, len(p.After))
 		for j, e := range p.After {
 			at := Path{"processes", i, "after", j}
 			v.known(at.With("process"), "after", e.Process, names)
 			choice(v, at.With("when"), e.when(), Whens)
-			v.lost(at.With("on_lost"), e)
+			v.lost(at.With("on_lost"), e, lost)
 		}
 	}
 	links := v.links(v.index)

@@ -5,6 +5,9 @@ import "fmt"
 // checkWarnings are about checks that say less than they seem to, or do more.
 func (t *Task) checkWarnings(warn func(Path, string)) {
 	asked := t.asked()
+	if len(asked) == 0 {
+		return
+	}
 	kills, serves := make(map[string]*askedCheck), make(map[string]*askedCheck)
 	for i := range asked {
 		a := &asked[i]
