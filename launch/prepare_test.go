@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dewarhq/dewar/sandbox"
+	"github.com/dewarhq/dewar/task"
 	"github.com/dewarhq/dewar/task/file"
 )
 
@@ -45,6 +46,45 @@ processes:
 		t.Errorf("the launch is %+v", l)
 	}
 	if _, err := l.Encode(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What checks and calls say has the launch's values, and a port that is asked by
+// its name is one of the launch's.
+func TestPrepareBindsChecks(t *testing.T) {
+	f := parse(t, `
+processes:
+  - name: serve
+    cmdline: "serve {{thermos.ports[health]}} {{thermos.ports[admin]}}"
+    checks:
+      - {shell: "probe {{thermos.ports[admin]}} {{thermos.task_id}}"}
+      - {name: http, http: {endpoint: "/{{mesos.instance}}", headers: {Host: "{{profile.host}}"}}}
+      - {name: tcp, tcp: {port: "{{thermos.ports[admin]}}"}}
+lifecycle: {http: {port: admin, shutdown_endpoint: "/{{profile.host}}"}}
+`)
+	l, _, err := Prepare(Order{File: f, Bindings: map[string]string{"profile.host": "shop"}}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, admin := l.Task.Processes[0].Checks, strconv.Itoa(l.Ports["admin"])
+	for what, texts := range map[string][2]string{
+		"shell":             {"probe " + admin + " " + l.ID, checks[0].Shell},
+		"endpoint":          {"/0", checks[1].HTTP.Endpoint},
+		"header":            {"shop", checks[1].HTTP.Headers["Host"]},
+		"shutdown_endpoint": {"/shop", l.Task.Lifecycle.HTTP.ShutdownEndpoint},
+		"command line":      {"serve " + strconv.Itoa(checks[1].HTTP.Port.Number(l.Ports)) + " " + strconv.Itoa(checks[2].TCP.Port.Number(nil)), l.Task.Processes[0].Cmdline},
+		"port":              {admin, strconv.Itoa(l.Task.Lifecycle.HTTP.Port.Number(l.Ports))},
+	} {
+		if texts[0] != texts[1] {
+			t.Errorf("%s is %q, want %q", what, texts[1], texts[0])
+		}
+	}
+	data, err := l.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := task.ReadLaunch(data); err != nil {
 		t.Error(err)
 	}
 }
