@@ -198,27 +198,35 @@ func (x *cell) clear(p *process, deadline time.Time) {
 // runner leaves.
 func (x *cell) bury(p *process) {
 	if x.r.tree == nil {
-		for x.r.last.Err() == nil && client.BuryCommand(x.r.last, x.r.dir, mark+x.c.Name, p.child.Pid, p.start) != nil {
-			pause(x.r.last)
-		}
+		x.insist(func(ctx context.Context) error {
+			return client.BuryCommand(ctx, x.r.dir, mark+x.c.Name, p.child.Pid, p.start)
+		})
 		close(p.release)
 	} else {
-		for x.r.last.Err() == nil && x.group.Kill(x.r.last) != nil {
-			pause(x.r.last)
+		if !p.released() {
+			// It may not have joined the group yet (v1), and be about to.
+			_ = syscall.Kill(p.child.Pid, syscall.SIGKILL)
 		}
-		select {
-		case <-p.release:
-		default:
+		x.insist(x.group.Kill)
+		if !p.released() {
 			close(p.release)
 		}
 	}
 	select {
 	case <-p.reaped:
 	case <-x.r.last.Done():
+		return
 	}
-	if x.r.tree != nil && x.r.last.Err() == nil {
+	if x.r.tree != nil {
 		x.counts = x.count()
 		_ = x.group.Remove(x.r.last) // it is made anew in any case
+	}
+}
+
+// insist does something until it succeeds, or the runner leaves.
+func (x *cell) insist(do func(context.Context) error) {
+	for x.r.last.Err() == nil && do(x.r.last) != nil {
+		pause(x.r.last)
 	}
 }
 

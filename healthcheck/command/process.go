@@ -52,3 +52,14 @@ func (p *process) attend() {
 		p.err = err
 	}
 }
+
+// released says that nothing but reaping is left to be done; its pid may be
+// somebody else's.
+func (p *process) released() bool {
+	select {
+	case <-p.release:
+		return true
+	default:
+		return false
+	}
+}
