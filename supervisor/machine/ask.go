@@ -8,8 +8,8 @@ import (
 )
 
 // Ask answers a person's request: a KillAsked, RestartAsked, StopAsked,
-// StartAsked, ResizeAsked, PauseAsked, UnpauseAsked or SignalAsked (whose Run is filled in). The error is a sentence
-// for that person.
+// StartAsked, ResizeAsked, PauseAsked, UnpauseAsked, Snoozed, Unsnoozed or SignalAsked
+// (whose Run is filled in). The error is a sentence for that person.
 func (m *Machine) Ask(r Record) (Decision, error) {
 	switch asked := r.(type) {
 	case SignalAsked:
@@ -20,6 +20,8 @@ func (m *Machine) Ask(r Record) (Decision, error) {
 		}
 	case ResizeAsked, PauseAsked, UnpauseAsked:
 		return m.askSandbox(r)
+	case Snoozed, Unsnoozed:
+		return m.askSnooze(r)
 	case RestartAsked, StopAsked, StartAsked:
 		if m.Phase() != Active {
 			return Decision{}, m.notActive()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -57,6 +58,13 @@ func examples() []Record {
 		Thinned{id, OOM{Limit: LevelMachine, Kills: 1}},
 		Ended{RunID: id, State: RunSuccess},
 		Emptied{id},
+		Answered{CheckID{"web", "live"}, 3, judge.State{Verdict: judge.Unhealthy, Attempts: 1, Successes: 2, Failures: 3, Doubts: 4, Since: 5}, "it failed",
+			[]Answer{{Instant{1, 2}, judge.Fail, "connect", "refused", "<b>", 7}, {At: Instant{3, 4}, Outcome: judge.OK}}},
+		Answered{CheckID: CheckID{Check: "health"}, Answers: []Answer{{Outcome: judge.OK}}},
+		Snoozed{"web", "live", Instant{1, 2}, "me", "why"},
+		Snoozed{By: "me"},
+		Unsnoozed{"web", "live", "me"},
+		Unsnoozed{},
 		Gathered{id, "stop-timeout", "the disk is full"},
 		Gathered{RunID: id, For: "oom"},
 		KillAsked{Grace: 61e9, Lose: true, By: "uid 0", Reason: "x"},
@@ -78,6 +86,8 @@ func examples() []Record {
 			Pause: &AskedPause{PauseAsked{"me"}, Instant{5, 5}}, Resized: map[string]task.Resources{"": {RAM: 1}},
 			Disk: &OverDisk{1, 2}, Starved: &id, Denied: "no", Undead: []Undead{{1, "dd", "D", "x"}},
 			Calls: []LifecycleCall{{Calling{Shutdown, 1, 2}, Instant{6, 6}, "/x", true, true, "y"}}, Parted: true,
+			Sick: &Sickness{CheckID{"web", "live"}, 3, "bad", Instant{7, 7}}, Snoozes: []Snooze{{Snoozed{By: "me"}, Instant{8, 8}}},
+			Checks: []CheckState{{Name: "health", Judged: judge.State{Attempts: 1}, Since: Instant{9, 9}, Why: "w", Answers: []Answer{{Outcome: judge.OK}}, Counts: Answers{1, 2, 3, 4, 5}}},
 		}},
 		SnapshotRest{procs},
 		Unknown{"frozen"},

@@ -27,7 +27,7 @@ func (m *Machine) active(now int64) []Decision {
 	if over, ok := m.over(now); ok {
 		return []Decision{{Record: over}}
 	}
-	d := m.stopping(nil, now)
+	d := m.stopping(m.unsnoozing(nil, now), now)
 	d = m.waking(d, now)
 	return m.starting(d, &m.plans[ordinary], now)
 }
@@ -103,8 +103,12 @@ func (m *Machine) stopCause(p *process) Cause {
 		return CauseCleanup
 	case p.heldBy != "":
 		return CauseStop
+	case p.again:
+		return CauseRestart
+	case p.live().Sick != nil:
+		return CauseHealth
 	}
-	return CauseRestart
+	return CauseLost
 }
 
 // stop tells a run to stop, or what it has left behind; that is never one main
@@ -217,6 +221,7 @@ func (m *Machine) Deadline() (boot int64, ok bool) {
 	switch m.Phase() {
 	case Active:
 		add(m.startable(&m.plans[ordinary]))
+		add(m.unsnoozeBy())
 	case StateFinalizing:
 		add(m.startable(&m.plans[final]))
 		add(m.Budget)

@@ -8,16 +8,40 @@ type inEdge struct {
 	when task.When
 }
 
+// What somebody may wait for in a run that lives.
+const (
+	ready = iota
+	healthy
+)
+
+// What a process does that has lost what it depends on.
+const (
+	stopped = iota
+	restarted
+	ignores
+)
+
+func loss(o task.OnLost) int {
+	switch o {
+	case task.LostStop:
+		return stopped
+	case task.LostRestart:
+		return restarted
+	}
+	return ignores
+}
+
 // outEdge is the same edge, seen from its predecessor.
 type outEdge struct {
 	to   int
 	when task.When
+	loss int  // what the successor does when it is no longer satisfied
 	ok   bool // satisfied
 }
 
 // meets says which kinds of edges a predecessor satisfies. The table is in the
 // package's comment.
-type meets struct{ started, ready, success, exit bool }
+type meets struct{ started, ready, healthy, success, exit bool }
 
 func (e meets) satisfies(when task.When) bool {
 	switch when {
@@ -25,12 +49,14 @@ func (e meets) satisfies(when task.When) bool {
 		return e.started
 	case task.WhenReady:
 		return e.ready
+	case task.WhenHealthy:
+		return e.healthy
 	case task.WhenSuccess, "":
 		return e.success
 	case task.WhenExit:
 		return e.exit
 	}
-	return false // healthy: nothing checks yet, and validation refuses it
+	return false
 }
 
 func (p *process) meets() meets {
@@ -44,6 +70,7 @@ func (p *process) meets() meets {
 		e.ready, e.success = said, last.State == RunSuccess
 	} else if last.Live() {
 		e.ready = said && !last.leaving()
+		e.healthy = !last.leaving() && last.Sick == nil && p.healthy(last)
 	}
 	return e
 }
@@ -55,9 +82,15 @@ func (m *Machine) link(edges [][]task.Edge) {
 			from := m.index[e.Process]
 			m.procs[to].in = append(m.procs[to].in, inEdge{from, e.When})
 			m.procs[to].unmet++
-			m.procs[from].out = append(m.procs[from].out, outEdge{to: to, when: e.When})
-			if e.When == task.WhenReady {
-				m.procs[from].awaited = true
+			m.procs[from].out = append(m.procs[from].out, outEdge{to: to, when: e.When, loss: loss(e.OnLost)})
+			if l := loss(e.OnLost); l != ignores {
+				m.procs[to].lost[l]++
+			}
+			switch e.When {
+			case task.WhenReady:
+				m.procs[from].awaited[ready] = true
+			case task.WhenHealthy:
+				m.procs[from].awaited[healthy] = true
 			}
 		}
 	}
@@ -79,10 +112,18 @@ func (m *Machine) tell(i int) {
 			continue
 		}
 		e.ok = ok
+		change := 1
 		if ok {
-			m.procs[e.to].unmet--
-		} else {
-			m.procs[e.to].unmet++
+			change = -1
+		}
+		to := &m.procs[e.to]
+		to.unmet += change
+		if e.loss != ignores {
+			to.lost[e.loss] += change
+		}
+		if run := to.live(); run != nil && e.loss == restarted {
+			run.Bereft = run.Bereft || !ok
+			run.Rejoined = run.Bereft && to.lost[restarted] == 0
 		}
 		m.restand(e.to)
 	}

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/dewarhq/dewar/task"
@@ -57,7 +58,9 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 	case e.Unspawned:
 		return RunKilled, "it was told to stop before it was started"
 	case ours && p != nil && run.StoppedFor() == CauseNotReady:
-		return RunFailed, "it was not ready within " + p.def.ReadyTimeout.String()
+		return RunFailed, fmt.Sprintf("it was not %s within %s", p.lacks(run), p.def.ReadyTimeout)
+	case ours && run.StoppedFor() == CauseHealth && run.Sick != nil:
+		return RunFailed, run.Sick.Reason
 	case ours:
 		return RunKilled, ""
 	case e.Signal != 0 && slices.Contains(e.Signals, e.Signal):

@@ -35,7 +35,14 @@ func (m *Machine) stoppedBecause(p *process, run *Run) string {
 	case CauseRestart:
 		return "restarted, as somebody asked"
 	case CauseNotReady:
-		return "stopped: it was not ready within " + p.def.ReadyTimeout.String()
+		return fmt.Sprintf("stopped: it was not %s within %s", p.lacks(run), p.def.ReadyTimeout)
+	case CauseHealth:
+		if run.Sick != nil {
+			return "restarted: " + run.Sick.Reason
+		}
+		return "restarted: it is unhealthy"
+	case CauseLost:
+		return "stopped: what it depends on is no longer there for it"
 	default:
 		return "stopped: " + string(cause)
 	}

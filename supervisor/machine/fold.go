@@ -10,6 +10,9 @@ import (
 func (m *Machine) fold(at Instant, r Record) {
 	m.at = at
 	m.Records++
+	if m.checked {
+		m.reask(r)
+	}
 	switch r := r.(type) {
 	case Unknown:
 		m.unknown = r.Type
@@ -41,6 +44,8 @@ func (m *Machine) fold(at Instant, r Record) {
 		m.foldRequest(r)
 	case Gathered:
 		m.gathered(r)
+	case Answered, Snoozed, Unsnoozed:
+		m.foldCheck(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		m.foldSandbox(r)
 	case Calling, Called, Parted, PreStopping, PreStopped:
@@ -61,6 +66,9 @@ func (m *Machine) enter(s TaskState) {
 func (m *Machine) takeUp(r TakenUp) {
 	m.Undead = nil // whoever takes the task up finds out anew
 	reboot := m.Brain != nil && m.Brain.BootID != r.BootID
+	if reboot {
+		m.Snoozes = nil
+	}
 	m.Brain = &Brain{TakenUp: r, At: m.at}
 	if !reboot {
 		return

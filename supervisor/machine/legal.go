@@ -37,6 +37,8 @@ func (m *Machine) legal(r Record) error {
 		return m.legalGathered(r)
 	case RestartAsked, StopAsked, StartAsked, SignalAsked:
 		return m.legalRequest(r)
+	case Answered, Snoozed, Unsnoozed:
+		return m.legalCheck(r)
 	case ResizeAsked, PauseAsked, UnpauseAsked, OverDisk, Denied, Unkillable:
 		return m.legalSandbox(r)
 	case Calling, Called, Parted, PreStopping, PreStopped:

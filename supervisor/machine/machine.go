@@ -16,6 +16,9 @@ type Machine struct {
 	head
 	rest    int     // SnapshotRest records that must still come
 	at      Instant // of the last record
+	checks  []check // the task's own
+	checked bool    // there are checks
+	asking  uint64  // see AskingChanged
 	unknown string  // type of a record that this version does not know
 	full    bool
 
@@ -49,6 +52,9 @@ type head struct {
 	Starved *task.RunID               `json:"starved,omitempty"` // the last run that failed for want of memory
 	Denied  string                    `json:"denied,omitempty"`  // why the task cannot have what it asked to live in
 	Undead  []Undead                  `json:"undead,omitempty"`  // they were killed and live
+	Checks  []CheckState              `json:"checks,omitempty"`  // the task's own; replaced, never changed
+	Snoozes []Snooze                  `json:"snoozes,omitempty"` // likewise
+	Sick    *Sickness                 `json:"sick,omitempty"`    // the verdict that ends the task
 
 	Calls  []LifecycleCall `json:"calls,omitempty"`  // of a task that ends
 	Parted bool            `json:"parted,omitempty"` // these are over
@@ -79,7 +85,7 @@ func New(t task.Task) *Machine {
 		if def.StopTo == "" {
 			def.StopTo = task.StopGroup
 		}
-		m.procs[i] = process{def: def, delay: floorOf(def)}
+		m.procs[i] = process{def: def, delay: floorOf(def), checks: checksOf(def.Checks...)}
 		if _, taken := m.index[def.Name]; taken {
 			m.procs[i].over = OverFinished // validation refuses it; no record could name it
 			continue
@@ -88,6 +94,7 @@ func New(t task.Task) *Machine {
 		m.planOf(&m.procs[i]).size++
 	}
 	m.steps = lifecycle(&m.task)
+	m.setChecks()
 	m.link(t.Edges())
 	m.restandAll()
 	return m

@@ -113,15 +113,26 @@ func (m *Machine) wake(p *process, run *Run) int64 {
 
 // unready says that somebody waits for the run to be ready, but not for ever.
 func (m *Machine) unready(p *process, run *Run) bool {
-	return p.awaited && m.Pause == nil && m.current(p) && p.def.ReadyTimeout > 0 &&
-		run.State == Running && run.Ready == (Instant{})
+	return m.Pause == nil && m.current(p) && p.def.ReadyTimeout > 0 && run.State == Running && p.lacks(run) != ""
+}
+
+// lacks is what of a run somebody waits for, and that it never was so far; ""
+// if nobody does.
+func (p *process) lacks(run *Run) string {
+	switch {
+	case p.awaited[ready] && run.Ready == (Instant{}):
+		return "ready"
+	case p.awaited[healthy] && run.Healthy == (Instant{}):
+		return "healthy"
+	}
+	return ""
 }
 
 // toStop says that something of the process is to be told to stop now.
 func (m *Machine) toStop(p *process, run *Run) bool {
 	switch m.Phase() {
 	case Active:
-		return run.stoppable() && !p.def.Final && (p.heldBy != "" || p.again)
+		return run.stoppable() && !p.def.Final && (p.heldBy != "" || p.again || run.Sick != nil || run.Rejoined || p.lost[stopped] > 0)
 	case StateCleaning:
 		if p.above > 0 || m.callsFirst() {
 			return false

@@ -11,7 +11,8 @@ type process struct {
 	def     task.Process
 	in      []inEdge
 	out     []outEdge
-	awaited bool // somebody waits for it to be ready
+	checks  []check
+	awaited [2]bool // somebody waits for it to be ready, to be healthy
 
 	history  []*Run // that are kept, oldest first
 	strays   []*Run // of them, those that have ended and left something behind
@@ -28,6 +29,7 @@ type process struct {
 	// Computed.
 	unmet int      // edges that are not satisfied
 	met   meets    // which edges it satisfies
+	lost  [2]int   // of them, those with on_lost stop, and restart
 	above int      // in CLEANING: edges to successors that are up
 	up    bool     // in CLEANING: it lives, or one that started after it does
 	last  standing // as the sets have it
@@ -61,6 +63,9 @@ func (p *process) alive() bool { return p.live() != nil || len(p.strays) > 0 }
 
 // fork begins a run and forgets the runs that need not be kept any more.
 func (p *process) fork(at Instant) {
+	for i := 0; len(p.checks) > 0 && i < len(p.history)-1; i++ {
+		p.history[i].Checks = nil
+	}
 	p.history = append(p.history, &Run{Run: p.runs, State: Forked, Forked: at})
 	p.runs++
 	p.forget()
@@ -139,7 +144,8 @@ func (r *Run) clone() Run {
 	c := *r
 	c.Signals, c.Evidence = slices.Clone(r.Signals), slices.Clone(r.Evidence)
 	c.Exit, c.Stop, c.LeftStop, c.OOM = clone(r.Exit), clone(r.Stop), clone(r.LeftStop), clone(r.OOM)
-	c.Thinned, c.PreStop = clone(r.Thinned), clone(r.PreStop)
+	c.Thinned, c.PreStop, c.Sick = clone(r.Thinned), clone(r.PreStop), clone(r.Sick)
+	c.Checks = slices.Clone(r.Checks)
 	return c
 }
 

@@ -23,6 +23,8 @@ func (m *Machine) over(now int64) (Cleaning, bool) {
 		return Cleaning{Killed, "killed " + m.Kill.asked(), m.Budget}, true
 	case m.Denied != "":
 		return Cleaning{Failed, m.Denied, budget}, true
+	case m.Sick != nil:
+		return Cleaning{Failed, m.Sick.Reason, budget}, true
 	case m.overDisk() != "":
 		return Cleaning{Failed, m.overDisk(), budget}, true
 	case m.oomOfTask() != "":
@@ -182,7 +184,7 @@ func (r *Run) how() string {
 	case r.State == RunLost:
 		s = "is lost"
 	case r.State == RunFailed && r.Exit == nil && r.Signal == 0:
-		if r.StoppedFor() == CauseNotReady {
+		if cause := r.StoppedFor(); cause == CauseNotReady || cause == CauseHealth {
 			return r.Reason
 		}
 		s = "could not be started"

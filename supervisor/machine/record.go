@@ -210,6 +210,8 @@ const (
 	CauseRestart  Cause = "restart"   // a person asked for a restart
 	CauseStop     Cause = "stop"      // a person asked for a stop
 	CauseNotReady Cause = "not ready" // ready_timeout has passed
+	CauseHealth   Cause = "health"    // a check of it is unhealthy
+	CauseLost     Cause = "lost"      // a process that it depends on is no longer ready or healthy
 	CauseTimeout  Cause = "timeout"   // stop_timeout has passed after the stop signal
 	CauseBudget   Cause = "budget"    // finalization_wait, or the kill's grace, is spent
 	CauseNextRun  Cause = "next run"  // an ended run's descendants stand in the way of the next run

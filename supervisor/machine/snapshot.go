@@ -78,6 +78,7 @@ func (m *Machine) Snapshot() ([]Record, error) {
 func (h head) clone() head {
 	h.Brain, h.Kill = clone(h.Brain), clone(h.Kill)
 	h.Pause, h.Disk, h.Starved = clone(h.Pause), clone(h.Disk), clone(h.Starved)
+	h.Sick, h.Snoozes, h.Checks = clone(h.Sick), slices.Clone(h.Snoozes), slices.Clone(h.Checks)
 	h.Undead, h.Calls = slices.Clone(h.Undead), slices.Clone(h.Calls)
 	return h
 }
@@ -96,6 +97,9 @@ func (p *process) snapshot() (SnapshotProcess, int) {
 	for _, run := range p.history {
 		s.History = append(s.History, run.clone())
 		size += 700 + 2*len(run.Tail) + 2*len(run.Reason) + 60*len(run.Signals) + 400*len(run.Evidence)
+		for _, c := range run.Checks {
+			size += 300 + 900*len(c.Answers)
+		}
 	}
 	return s, size
 }

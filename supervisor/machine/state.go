@@ -22,6 +22,10 @@ type State struct {
 	Disk     *OverDisk   `json:"disk,omitempty"`     // it has written more than it may
 	Undead   []Undead    `json:"undead,omitempty"`   // processes that were killed and live
 
+	Checks  []CheckState `json:"checks,omitempty"`  // the task's own
+	Snoozes []Snooze     `json:"snoozes,omitempty"` // that are not over
+	Sick    *Sickness    `json:"sick,omitempty"`    // the verdict that has ended the task
+
 	// Calls are the life-cycle calls of a task that ends, in their order.
 	Calls []LifecycleCall `json:"calls,omitempty"`
 
@@ -70,7 +74,9 @@ type ProcessState struct {
 	Failures  int      `json:"failures"`             // that count
 	NextStart int64    `json:"next_start,omitempty"` // boot time of the floor under the next start
 	Waits     []string `json:"waits,omitempty"`      // why it does not run: sentences
-	History   []Run    `json:"history,omitempty"`    // the runs that are kept, the live one last
+
+	Checks  []CheckState `json:"checks,omitempty"`  // of the live run, or the last; all that the process has
+	History []Run        `json:"history,omitempty"` // the runs that are kept, the live one last
 }
 
 // Last is the latest run, live or not; nil if there was none.
@@ -112,6 +118,12 @@ type Run struct {
 	Stop    *Stopped `json:"stop,omitempty"`     // it was told to stop
 	Kill    Cause    `json:"kill,omitempty"`     // it was killed
 	Signals []Sent   `json:"signals,omitempty"`  // that people asked for
+
+	Healthy  Instant      `json:"healthy,omitzero"`   // when all its checks had passed for the first time
+	Checks   []CheckState `json:"checks,omitempty"`   // those that have been answered; of the last two runs
+	Sick     *Sickness    `json:"sick,omitempty"`     // the verdict for which it is restarted
+	Bereft   bool         `json:"bereft,omitempty"`   // what it depends on (on_lost: restart) has gone …
+	Rejoined bool         `json:"rejoined,omitempty"` // … and come back: it is to be restarted
 
 	// Thinned: something of it was killed for want of memory, and it went on.
 	Thinned *Thinning `json:"thinned,omitempty"`

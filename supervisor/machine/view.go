@@ -16,7 +16,8 @@ func (m *Machine) State() State {
 		Result: m.Result, Reason: m.Reason, Deadline: m.Budget,
 		Kill: clone(m.Kill), Brain: clone(m.Brain), Clearing: m.Clearing, Full: m.full, Records: m.Records,
 		Pause: clone(m.Pause), Disk: clone(m.Disk), Undead: slices.Clone(m.Undead), Resized: maps.Clone(m.Resized),
-		Calls:     slices.Clone(m.Calls),
+		Calls:  slices.Clone(m.Calls),
+		Checks: checkViews(m.checks, m.Checks), Snoozes: slices.Clone(m.Snoozes), Sick: clone(m.Sick),
 		Processes: make([]ProcessState, 0, len(m.procs)),
 	}
 	gates := [2]string{m.gate(&m.plans[ordinary]), m.gate(&m.plans[final])}
@@ -61,6 +62,11 @@ func (m *Machine) view(p *process, gates [2]string) ProcessState {
 	}
 	for _, run := range p.history {
 		v.History = append(v.History, run.clone())
+	}
+	if last := p.latest(); last != nil {
+		v.Checks = checkViews(p.checks, last.Checks)
+	} else {
+		v.Checks = checkViews(p.checks, nil)
 	}
 	return v
 }

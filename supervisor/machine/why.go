@@ -63,6 +63,12 @@ func (w *why) task() {
 			w.say("it is to be killed %s", m.Kill.asked())
 		}
 		w.thinned()
+		w.checks(nil, nil)
+		for i := range m.procs {
+			if run := m.procs[i].live(); run != nil {
+				w.checks(&m.procs[i], run)
+			}
+		}
 		w.notRunning()
 	default:
 		w.say("the task is %s and will be %s: %s", m.Stage, m.Result, m.Reason)
@@ -168,6 +174,7 @@ func (w *why) process(i int) {
 		if run.Thinned != nil {
 			w.say("%s", w.outlived(run))
 		}
+		w.checks(p, run)
 		w.evidence(p, run)
 		w.before(p)
 		return
@@ -226,7 +233,7 @@ func (w *why) stopped(p *process, run *Run) string {
 	case w.m.Stage == StateCleaning && p.above > 0:
 		return "; it is told to stop when " + w.above(p) + " stopped"
 	case w.m.unready(p, run):
-		return fmt.Sprintf("; others wait for it to be ready, for at most %s from its start", p.def.ReadyTimeout)
+		return fmt.Sprintf("; others wait for it to be %s, for at most %s from its start", p.lacks(run), p.def.ReadyTimeout)
 	}
 	return ""
 }

@@ -1,0 +1,316 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dewarhq/dewar/healthcheck/judge"
+	"github.com/dewarhq/dewar/task"
+)
+
+// legalCheck is for the records of checks. Which answers count was decided when
+// they were written; an Answered of a run that is being stopped is legal.
+func (m *Machine) legalCheck(r Record) error {
+	switch r := r.(type) {
+	case Answered:
+		if !m.hasCheck(r.CheckID) {
+			return m.noCheck(r.Process, r.Check)
+		}
+		if r.Process != "" {
+			return m.legalLive(task.RunID{Process: r.Process, Run: r.Run})
+		}
+	case Snoozed:
+		return m.legalSnooze(r.Process, r.Check)
+	case Unsnoozed:
+		if err := m.legalSnooze(r.Process, r.Check); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(m.Snoozes, func(s Snooze) bool { return r.ends(&s) }) {
+			return errors.New("nothing of it is snoozed")
+		}
+	}
+	return nil
+}
+
+func (m *Machine) legalSnooze(process, name string) error {
+	switch {
+	case !m.checked:
+		return errors.New("the task has no checks")
+	case process == "" && name == "":
+		return nil
+	case name != "" && m.hasCheck(CheckID{process, name}):
+		return nil
+	case name == "" && len(m.checksOf(process)) > 0:
+		return nil
+	}
+	return m.noCheck(process, name)
+}
+
+// checksOf are the checks of a process, with "" the task's own.
+func (m *Machine) checksOf(process string) []check {
+	if process == "" {
+		return m.checks
+	}
+	if p, _ := m.find(task.RunID{Process: process}); p != nil {
+		return p.checks
+	}
+	return nil
+}
+
+func (m *Machine) hasCheck(id CheckID) bool {
+	return slices.ContainsFunc(m.checksOf(id.Process), func(c check) bool { return c.def.Name == id.Check })
+}
+
+func (m *Machine) noCheck(process, name string) error {
+	var all []string
+	for _, c := range m.checks {
+		all = append(all, CheckID{"", c.def.Name}.String())
+	}
+	for i := range m.procs {
+		for _, c := range m.procs[i].checks {
+			all = append(all, CheckID{m.procs[i].def.Name, c.def.Name}.String())
+		}
+	}
+	return fmt.Errorf("there is no check %s; there are: %s", CheckID{process, name}, strings.Join(all, ", "))
+}
+
+// String is the check as people name it: "web/readiness", the task's own "health".
+func (id CheckID) String() string {
+	switch {
+	case id.Process == "":
+		return id.Check
+	case id.Check == "":
+		return id.Process
+	}
+	return id.Process + "/" + id.Check
+}
+
+// askSnooze answers a person's request about checks.
+func (m *Machine) askSnooze(r Record) (Decision, error) {
+	if m.Phase() != Active {
+		return Decision{}, m.notActive()
+	}
+	if err := m.legalCheck(r); err != nil {
+		return Decision{}, err
+	}
+	return Decision{Record: r}, nil
+}
+
+// foldCheck does what a record says of checks.
+func (m *Machine) foldCheck(r Record) {
+	switch r := r.(type) {
+	case Answered:
+		m.answered(r)
+	case Snoozed:
+		m.asking++
+		m.Snoozes = slices.DeleteFunc(slices.Clone(m.Snoozes), func(s Snooze) bool { return s.Process == r.Process && s.Check == r.Check })
+		m.Snoozes = append(m.Snoozes, Snooze{r, m.at})
+	case Unsnoozed:
+		m.asking++
+		m.Snoozes = slices.DeleteFunc(slices.Clone(m.Snoozes), func(s Snooze) bool { return r.ends(&s) })
+	}
+}
+
+// ends says that a snooze is over with this record.
+func (r *Unsnoozed) ends(s *Snooze) bool {
+	return r.Process == "" && r.Check == "" && r.By != "" || s.Process == r.Process && s.Check == r.Check
+}
+
+func (m *Machine) answered(r Answered) {
+	if r.Process == "" {
+		m.Checks = withAnswers(m.Checks, r, m.at)
+		m.sicken(r, nil)
+		return
+	}
+	p, run := m.find(task.RunID{Process: r.Process, Run: r.Run})
+	was, up := run.verdict(r.Check), p.startedUp(run)
+	run.Checks = withAnswers(run.Checks, r, m.at)
+	m.sicken(r, run)
+	if run.verdict(r.Check) == was {
+		return
+	}
+	if up != p.startedUp(run) {
+		m.asking++
+	}
+	if run.Healthy == (Instant{}) && p.healthy(run) {
+		run.Healthy = m.at
+	}
+	m.changed(m.index[r.Process])
+}
+
+// withAnswers are the states of checks, with what a record says of one of them.
+// Views share the old ones.
+func withAnswers(states []CheckState, r Answered, at Instant) []CheckState {
+	states = slices.Clone(states)
+	s := stateOf(states, r.Check)
+	if s == nil {
+		states = append(states, CheckState{Name: r.Check})
+		s = &states[len(states)-1]
+	}
+	if r.State.Verdict != s.Judged.Verdict {
+		s.Since, s.Why = at, ""
+	}
+	if r.Why != "" {
+		s.Why = r.Why
+	}
+	s.Judged = r.State
+	s.Answers = append(slices.Clone(s.Answers), r.Answers...)
+	if extra := len(s.Answers) - keptAnswers; extra > 0 {
+		s.Answers = slices.Clone(s.Answers[extra:])
+	}
+	for _, a := range r.Answers {
+		s.Counts.add(a.Outcome)
+	}
+	return states
+}
+
+func (a *Answers) add(o judge.Outcome) {
+	switch o {
+	case judge.OK:
+		a.OK++
+	case judge.Fail:
+		a.Failed++
+	case judge.Inconclusive:
+		a.Inconclusive++
+	case judge.Misconfigured:
+		a.Misconfigured++
+	case judge.Snoozed:
+		a.Snoozed++
+	}
+}
+
+// sicken notes a verdict that is to be acted upon: of the task as a whole, or of
+// one run. A check that cannot be asked fails the task whatever its action is.
+func (m *Machine) sicken(r Answered, run *Run) {
+	if r.State.Verdict != judge.Unhealthy || m.Sick != nil || m.Phase() != Active {
+		return
+	}
+	var def task.Check
+	for _, c := range m.checksOf(r.Process) {
+		if c.def.Name == r.Check {
+			def = c.def
+		}
+	}
+	last := Answer{}
+	if n := len(r.Answers); n > 0 {
+		last = r.Answers[n-1]
+	}
+	sick := &Sickness{CheckID: r.CheckID, Run: r.Run, Reason: unhealthy(r, last), At: m.at}
+	switch {
+	case last.Outcome == judge.Misconfigured, def.Action == task.FailTask, def.Action == task.Restart && run == nil:
+		m.Sick = sick
+		m.asking++
+	case def.Action == task.Restart && run.Sick == nil:
+		run.Sick = sick
+		m.asking++
+	}
+}
+
+// unhealthy is "check web/liveness is unhealthy: it failed 3 times in a row; the
+// last time: no answer within 1s".
+func unhealthy(r Answered, last Answer) string {
+	s := "check " + r.CheckID.String() + " is unhealthy"
+	if last.Outcome == judge.Misconfigured {
+		s = "check " + r.CheckID.String() + " cannot be asked"
+		if last.Reason != "" {
+			return s + ": " + last.Reason
+		}
+		return s
+	}
+	if r.Why != "" {
+		s += ": " + r.Why
+	}
+	if last.Reason != "" {
+		s += "; the last time: " + last.Reason
+	}
+	return s
+}
+
+// waking ends the snoozes whose time is up.
+func (m *Machine) unsnoozing(d []Decision, now int64) []Decision {
+	for _, s := range m.Snoozes {
+		if s.Until.Boot <= now {
+			d = append(d, Decision{Record: Unsnoozed{Process: s.Process, Check: s.Check}})
+		}
+	}
+	return d
+}
+
+// unsnoozeBy is when the first snooze ends by time alone, 0 if there is none.
+func (m *Machine) unsnoozeBy() (first int64) {
+	for _, s := range m.Snoozes {
+		if by := max(past, s.Until.Boot); first == 0 || by < first {
+			first = by
+		}
+	}
+	return first
+}
+
+// checkViews are the checks of a list with how they stand, those that have no
+// answer yet included.
+func checkViews(checks []check, states []CheckState) []CheckState {
+	var all []CheckState
+	for _, c := range checks {
+		if s := stateOf(states, c.def.Name); s != nil {
+			all = append(all, *s)
+		} else {
+			all = append(all, CheckState{Name: c.def.Name})
+		}
+	}
+	return all
+}
+
+// checks says how the checks of a process stand whose last run it is, or with a
+// nil process the task's own.
+func (w *why) checks(p *process, run *Run) {
+	process, checks, states := "", w.m.checks, w.m.Checks
+	if p != nil {
+		process, checks, states = p.def.Name, p.checks, run.Checks
+	}
+	for _, s := range checkViews(checks, states) {
+		id := CheckID{process, s.Name}
+		if p == nil || run.Live() {
+			w.snoozed(id)
+		}
+		if s.Judged.Verdict != judge.Unhealthy && s.Judged.Failures == 0 && s.Judged.Doubts == 0 {
+			continue
+		}
+		w.say("%s", w.standing(id, &s))
+	}
+}
+
+// standing is "check web/readiness is unhealthy for 12s: it failed 3 times in a
+// row; the last answer: fail, connect: connection refused".
+func (w *why) standing(id CheckID, s *CheckState) string {
+	said := "check " + id.String()
+	switch s.Judged.Verdict {
+	case judge.Starting:
+		said += " is starting"
+	default:
+		said += fmt.Sprintf(" is %s since %s", s.Judged.Verdict, short(max(0, time.Duration(w.now-s.Since.Boot))))
+	}
+	switch {
+	case s.Why != "":
+		said += ": " + s.Why
+	case s.Judged.Failures > 0:
+		said += ", and has failed " + plural(s.Judged.Failures, "time", "times") + " in a row"
+	case s.Judged.Doubts > 0:
+		said += ", and could not be asked fairly " + plural(s.Judged.Doubts, "time", "times") + " in a row"
+	}
+	if n := len(s.Answers); n > 0 && s.Answers[n-1].Reason != "" {
+		said += "; the last answer: " + s.Answers[n-1].Reason
+	}
+	return said
+}
+
+func (w *why) snoozed(id CheckID) {
+	for _, s := range w.m.Snoozes {
+		if s.covers(id) {
+			w.say("check %s is snoozed for %s more by %s: %s", id, short(max(0, time.Duration(s.Until.Boot-w.now))), s.By, s.Reason)
+			return
+		}
+	}
+}
