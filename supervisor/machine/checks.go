@@ -56,9 +56,21 @@ func (Answered) record() string  { return "answered" }
 func (Snoozed) record() string   { return "snoozed" }
 func (Unsnoozed) record() string { return "unsnoozed" }
 
-func (r *Answered) fields(w *wire)  { w.rest(r) }
-func (r *Snoozed) fields(w *wire)   { w.rest(r) }
-func (r *Unsnoozed) fields(w *wire) { w.rest(r) }
+func (r *Answered) fields(w *wire) { w.rest(r) } // one in ten answers
+
+func (r *Snoozed) fields(w *wire) {
+	w.optString("process", &r.Process)
+	w.optString("check", &r.Check)
+	w.instant("until", &r.Until)
+	text(w, "by", &r.By)
+	text(w, "reason", &r.Reason)
+}
+
+func (r *Unsnoozed) fields(w *wire) {
+	w.optString("process", &r.Process)
+	w.optString("check", &r.Check)
+	w.optString("by", &r.By)
+}
 
 // Asked is a check that is to be asked now.
 type Asked struct {
