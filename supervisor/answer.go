@@ -22,7 +22,7 @@ func (b *brain) answer(ctx context.Context, a ask) error {
 		a.answer <- answer{value: control.Status{Pid: os.Getpid(), Version: b.Version, State: &state}}
 		return nil
 	}
-	wish, err := wishOf(a)
+	wish, err := b.wishOf(a)
 	if err == nil {
 		return b.grant(ctx, a, wish)
 	}
@@ -73,7 +73,7 @@ func (b *brain) grant(ctx context.Context, a ask, wish machine.Record) error {
 }
 
 // wishOf is the record that a request asks for.
-func wishOf(a ask) (machine.Record, error) {
+func (b *brain) wishOf(a ask) (machine.Record, error) {
 	switch r := a.request.(type) {
 	case control.Kill:
 		grace := control.DefaultGrace
@@ -99,6 +99,11 @@ func wishOf(a ask) (machine.Record, error) {
 		return machine.PauseAsked{By: a.by}, nil
 	case control.Unpause:
 		return machine.UnpauseAsked{By: a.by}, nil
+	case control.Snooze:
+		return b.snooze(r, a.by)
+	case control.Unsnooze:
+		id, err := b.checkNamed(r.Check)
+		return machine.Unsnoozed{Process: id.Process, Check: id.Check, By: a.by}, err
 	case control.Signal:
 		if r.Signal.Number() == 0 {
 			return nil, fmt.Errorf("there is no signal %q", string(r.Signal))

@@ -24,6 +24,10 @@ type Config struct {
 	// with isolation; empty: dewar-container beside BrainBinary.
 	ContainerBinary string
 
+	// MostSnooze is for how long people may snooze checks at the most; 0:
+	// control.MostSnooze.
+	MostSnooze task.Duration
+
 	// CompactAfter is how many records the journal may grow by before it is
 	// made short again; 0: DefaultCompactAfter.
 	CompactAfter int

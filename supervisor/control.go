@@ -24,7 +24,7 @@ const maxRequest = 1 << 20
 
 // ask is a control request on its way to the loop, which answers it once.
 type ask struct {
-	request any    // control.Kill, process, control.Signal, Resize, Pause, Unpause or Status
+	request any    // control.Kill, process, control.Signal, Resize, Pause, Unpause, Snooze, Unsnooze or Status
 	by      string // who asks: "uid 0 (root)"
 	answer  chan<- answer
 }
@@ -136,6 +136,12 @@ func (d *door) routes() http.Handler {
 	})
 	mux.HandleFunc("POST "+control.PathUnpause, func(w http.ResponseWriter, r *http.Request) {
 		d.pass(w, r, func([]byte) (any, error) { return control.Unpause{}, nil })
+	})
+	mux.HandleFunc("POST "+control.PathSnooze, func(w http.ResponseWriter, r *http.Request) {
+		d.pass(w, r, func(body []byte) (any, error) { return decode[control.Snooze](body) })
+	})
+	mux.HandleFunc("POST "+control.PathUnsnooze, func(w http.ResponseWriter, r *http.Request) {
+		d.pass(w, r, func(body []byte) (any, error) { return decode[control.Unsnooze](body) })
 	})
 	mux.HandleFunc("GET "+control.PathStatus, func(w http.ResponseWriter, r *http.Request) {
 		d.pass(w, r, func([]byte) (any, error) { return control.Status{}, nil })

@@ -208,7 +208,7 @@ func (w *ward) answer(a ask) error {
 		a.answer <- answer{value: control.Status{Pid: os.Getpid(), Version: w.Version, Quarantine: w.why.Error()}}
 		return nil
 	case control.Kill:
-		wish, err := wishOf(a)
+		wish, err := w.wishOf(a)
 		if err != nil {
 			a.answer <- answer{refused: http.StatusBadRequest, why: err}
 			return nil

@@ -100,6 +100,7 @@ func (b *brain) close() error {
 	}
 	b.retry.Stop()
 	b.leave()
+	b.closeChecks()
 	b.closeFarewells()
 	return errors.Join(append(errs, b.closeCommands(), b.closeGroups(), b.alarm.close())...)
 }

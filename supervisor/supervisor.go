@@ -34,6 +34,7 @@ type brain struct {
 	door  *door
 	groups
 	farewells
+	checks
 	runner    *command.Runner // nil until it is needed
 	inquiries inquiries
 	ledger    ledger
@@ -145,6 +146,8 @@ func (b *brain) wait(ctx context.Context) error {
 		b.heedMemory(bell.Group)
 	case <-b.second.C:
 		b.heedAgain()
+	case <-b.checkBell():
+		b.hearChecks()
 	case t := <-b.diskTold():
 		b.hearDisk(t)
 	case <-b.retry.C:
@@ -196,6 +199,7 @@ func (b *brain) settle(ctx context.Context) error {
 			return err
 		}
 		if !more && len(b.requests)+len(b.flights) == 0 {
+			b.followChecks()
 			b.compactIfDue()
 			return nil
 		}
@@ -216,6 +220,8 @@ func (b *brain) step(ctx context.Context) (more bool, err error) {
 		return b.recordFacts()
 	case b.relist || !b.taken:
 		return true, b.list(ctx)
+	case len(b.due) > 0:
+		return true, b.recordAnswers()
 	case b.cleared:
 		b.noteCleared()
 		return true, nil

@@ -45,6 +45,9 @@ func liveNote(p machine.ProcessState, r *machine.Run) string {
 	if r.Ready.Wall != 0 {
 		parts = append(parts, "ready")
 	}
+	if said := health(p.Checks); said != "" {
+		parts = append(parts, said)
+	}
 	switch {
 	case r.Kill != "":
 		parts = append(parts, "being killed: "+Because(r.Kill))

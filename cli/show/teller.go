@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/supervisor/machine"
 	"github.com/dewarhq/dewar/task"
 )
@@ -16,6 +17,8 @@ type Teller struct {
 
 	started map[task.RunID]int64 // boot time
 	taken   bool                 // a brain has taken the task up before
+
+	verdicts map[asked]judge.Verdict
 }
 
 // Line is the line that tells one record, without its time; ok is false for a
@@ -43,6 +46,8 @@ func (t *Teller) Line(at machine.Instant, r machine.Record) (line string, ok boo
 		return t.ended(r), true
 	case machine.Thinned:
 		return fmt.Sprintf("%s goes on, though something of it was killed: %s", r.RunID, OutOfMemory(&r.OOM)), true
+	case machine.Answered:
+		return t.answered(r)
 	case machine.Emptied:
 		return fmt.Sprintf("%s: what it had left behind is gone", r.RunID), t.Verbose
 	}
@@ -81,6 +86,10 @@ func (t *Teller) task(r machine.Record) (line string, ok bool) {
 			who = r.Process
 		}
 		return fmt.Sprintf("limits of %s changed by %s: %s", who, r.By, Limits(r.Limits)), true
+	case machine.Snoozed:
+		return snoozed(r), true
+	case machine.Unsnoozed:
+		return unsnoozed(r), true
 	case machine.OverDisk:
 		return fmt.Sprintf("over disk: sandbox and logs hold %s of %s", Size(r.Used), Size(r.Allowed)), true
 	case machine.Denied:
@@ -179,6 +188,10 @@ func Because(c machine.Cause) string {
 		return "a person asked for a stop"
 	case machine.CauseNotReady:
 		return "it was not ready within ready_timeout"
+	case machine.CauseHealth:
+		return "a check of it is unhealthy"
+	case machine.CauseLost:
+		return "what it depends on is no longer ready or healthy"
 	case machine.CauseTimeout:
 		return "it outlived stop_timeout"
 	case machine.CauseBudget:

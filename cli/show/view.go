@@ -36,6 +36,9 @@ type Status struct {
 	Counts     machine.Counts         `json:"counts"`
 	Processes  []machine.ProcessState `json:"processes,omitempty"`
 
+	Checks  []machine.CheckState `json:"checks,omitempty"`  // the task's own; those of processes are with these
+	Snoozes []machine.Snooze     `json:"snoozes,omitempty"` // that are not over
+
 	Paused  *machine.AskedPause       `json:"paused,omitempty"`
 	Groups  *sandbox.Groups           `json:"groups,omitempty"`  // where its kernel groups are, or why there are none
 	Resized map[string]task.Resources `json:"resized,omitempty"` // limits that people have changed, by process; "" is the task's
@@ -48,6 +51,7 @@ func Of(v *observer.View, now time.Time) Status {
 	s := Status{
 		ID: v.ID, Directory: string(v.Dir), State: v.State.State, Reason: v.State.Reason,
 		Shim: v.Shim, Brain: v.Brain, Trouble: Trouble(v, now), Counts: v.State.Counts, Processes: v.State.Processes,
+		Checks: v.State.Checks, Snoozes: v.State.Snoozes,
 		Paused: v.State.Pause, Groups: v.Groups, Resized: v.State.Resized, Undead: v.State.Undead, Disk: v.Disk,
 	}
 	if v.State.Since.Wall != 0 {
@@ -163,6 +167,9 @@ func (s Status) line(now time.Time) []string {
 	if s.Paused != nil {
 		what = "paused; " + what
 	}
+	if ill := s.Unhealthy(); len(ill) > 0 {
+		what += "; unhealthy: " + strings.Join(ill, ", ")
+	}
 	if Over(s.State) {
 		what = s.Reason
 	}
@@ -204,6 +211,9 @@ func (s Status) Text(now machine.Instant) string {
 	if len(s.Processes) > 0 {
 		b.WriteString("\n" + s.table(now).String())
 	}
+	if checks := s.checks(now); len(checks) > 0 {
+		b.WriteString("\n" + checks.String())
+	}
 	return b.String()
 }
 
@@ -230,7 +240,7 @@ func (s Status) origin(now machine.Instant) string {
 	if s.Shim != 0 || s.Brain != 0 {
 		rows = append(rows, []string{"kept by", pid("shim", s.Shim) + ", " + pid("brain", s.Brain)})
 	}
-	return append(rows, s.sandbox(now)...).String()
+	return slices.Concat(rows, s.snoozed(), s.sandbox(now)).String()
 }
 
 func pid(who string, pid int) string {

@@ -24,6 +24,8 @@ type asked struct {
 	Done    bool            `json:"done,omitempty"` // it is so now; else it is in the journal, and will be
 	Signal  task.Signal     `json:"signal,omitempty"`
 	Limits  *task.Resources `json:"limits,omitempty"`
+	Check   string          `json:"check,omitempty"` // that is snoozed; none: all
+	Until   time.Time       `json:"until,omitzero"`  // they are snoozed
 }
 
 // text says what was asked for, or what is so now.
@@ -31,6 +33,10 @@ func (w asked) text() string {
 	switch {
 	case w.Limits != nil:
 		return w.whose() + show.Limits(*w.Limits) + " in force"
+	case !w.Until.IsZero():
+		return w.checks() + "snoozed until " + w.Until.Local().Format(time.DateTime)
+	case w.Done && w.Check != "":
+		return w.checks() + w.Asked + "d"
 	case w.Done:
 		return w.Asked + "d"
 	case w.Signal != "":
@@ -47,6 +53,14 @@ func (w asked) whose() string {
 		return ""
 	}
 	return show.Printable(w.Process) + " has "
+}
+
+// checks are those that are snoozed, or no longer so.
+func (w asked) checks() string {
+	if w.Check == "" {
+		return "all checks "
+	}
+	return "check " + show.Printable(w.Check) + " "
 }
 
 // object is what a verb was to do it to.

@@ -43,7 +43,7 @@ func (a *app) command() (root *cobra.Command, entered *bool) {
 		a.resizeCommand(), a.topCommand(), a.execCommand(), a.doctorCommand(),
 		a.readCommand(), a.graphCommand(),
 		a.whyCommand(), a.gcCommand(), a.waitCommand(), a.resumeCommand(),
-		a.validateCommand(), a.schemaCommand(), a.versionCommand(),
+		a.snoozeCommand(), a.unsnoozeCommand(), a.validateCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	return root, entered
 }
