@@ -8,30 +8,60 @@ func (t *Task) checkWarnings(warn func(Path, string)) {
 	if len(asked) == 0 {
 		return
 	}
-	kills, serves := make(map[string]*askedCheck), make(map[string]*askedCheck)
 	for i := range asked {
 		a := &asked[i]
 		if a.Timeout > a.Interval && a.Interval > 0 {
 			step := a.Interval.times(ceil(a.Timeout, a.Interval))
 			warn(a.path.With("timeout"), fmt.Sprintf("the check %s has a timeout, %s, longer than its interval, %s: two attempts never overlap, so while it hangs it is asked every %s only", a.label(), a.Timeout, a.Interval, step))
 		}
-		target := a.target()
-		mine, others := kills, serves
-		if a.Role == Readiness {
-			mine, others = serves, kills
+		if a.Capture != "" && a.Action == NoAction {
+			warn(a.path.With("capture"), fmt.Sprintf("capture has no effect in the check %s, which never kills", a.label()))
 		}
-		if other := others[target]; other != nil && target != "" && a.Role != Startup && other.Role != Startup {
-			ready, alive := a, other
-			if a.Role != Readiness {
-				ready, alive = other, a
+	}
+	sameQuestions(asked, warn)
+	t.lateRestarts(warn)
+	t.impatience(warn)
+}
+
+// sameQuestions are those that kill a process which only says that it is not
+// ready.
+func sameQuestions(asked []askedCheck, warn func(Path, string)) {
+	first := make(map[Role]map[string]*askedCheck)
+	for _, role := range []Role{Liveness, Readiness} {
+		first[role] = make(map[string]*askedCheck)
+	}
+	for i := range asked {
+		a := &asked[i]
+		target, other := a.target(), Liveness
+		if a.Role == Liveness {
+			other = Readiness
+		}
+		if first[a.Role] == nil || target == "" {
+			continue
+		}
+		if b := first[other][target]; b != nil {
+			alive, ready := a, b
+			if a.Role == Readiness {
+				alive, ready = b, a
 			}
 			warn(a.path, fmt.Sprintf("the checks %s and %s ask the same: what is only not ready for a moment is killed; let %s ask something that answers whenever the process does not hang", alive.label(), ready.label(), alive.label()))
 		}
-		if mine[target] == nil {
-			mine[target] = a
+		if first[a.Role][target] == nil {
+			first[a.Role][target] = a
 		}
 	}
-	t.impatience(warn)
+}
+
+// lateRestarts are about processes that have failed for good when they would be
+// restarted.
+func (t *Task) lateRestarts(warn func(Path, string)) {
+	for i, p := range t.Processes {
+		for j, c := range p.Checks {
+			if c.Action == Restart && p.MaxFailures == 1 {
+				warn(Path{"processes", i, "checks", j, "action"}, fmt.Sprintf("the check %s is to restart process %s, and that has failed for good by then, with max_failures: 1: raise it, or write 0 for no limit", Quote(c.Name), Quote(p.Name)))
+			}
+		}
+	}
 }
 
 // impatience is about processes that are to be healthy before one attempt need

@@ -27,7 +27,7 @@ func (e *Entry) Name() string {
 // Contents are all the tasks of a file, in its order; at least one.
 type Contents struct {
 	Entries  []Entry
-	Warnings []Error
+	Warnings []Error // in the order of their places
 }
 
 // Pick finds the task of a name, or the job of a key. No name is enough where

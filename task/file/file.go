@@ -103,5 +103,6 @@ func (f *File) read(b task.Bindings, late bool) (*Contents, error) {
 	if len(d.errs) > 0 {
 		return nil, f.named(d.errs)
 	}
+	c.Warnings = Errors(c.Warnings).sorted()
 	return c, nil
 }
