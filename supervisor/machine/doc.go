@@ -78,6 +78,37 @@
 // ready_timeout applies to those processes alone at which an edge "ready"
 // points; it counts from the start of the run, 0 means no limit.
 //
+// # Before the signal
+//
+// A task with life-cycle calls whose ordinary plan is over makes them first, if
+// anything ordinary still lives, and whatever ended the plan: a kill, a check, a
+// failure, or the end of all that the plan waits for. Until they are over nobody is
+// told to stop (who was told before is killed in his time).
+//
+//	Cleaning ─▶ Calling graceful ─▶ Calling shutdown ─▶ Parted ─▶ Stopping …
+//	               └ until nothing ordinary lives, or its wait is over, or
+//	                 Called says that nobody heard; likewise the second
+//
+// Thermos made them only when it was told to stop: when a plan was over it sent
+// signals at once to what still ran.
+//
+//   - Heard is whoever may act upon it. Answered 404 or 405, or refused: nobody.
+//     Not answered, or cut off after it was sent: perhaps somebody, and the wait
+//     goes on. An answer is waited for a second at least, however short the wait.
+//   - A run that ends during a call has ended by itself: its status counts.
+//   - A run with a pre_stop, once RUNNING, gets it before its stop signal,
+//     whatever it is stopped for, and never before a kill. Its stop_timeout begins
+//     with the signal. A run that ends after its PreStopping was stopped by us:
+//     it is KILLED, or what a stop for that cause makes of it.
+//   - A pre_stop that was begun is followed by the signal, whatever changes its
+//     mind meanwhile, and it is ready for nobody.
+//   - Calls and pre_stops take no more than half of what is left of the budget each,
+//     so that there is always time for the signal; a kill that shortens the budget
+//     shortens them. A budget that is spent ends all of it.
+//   - Deadlines are in the records. After a recovery Outstanding repeats a call or a
+//     pre_stop that is not known to be over: each is made at least once, and once
+//     more for each brain that dies meanwhile.
+//
 // # Rules where the specification leaves room
 //
 //   - backoff: after n failed runs in a row the floor is min_duration × 2ⁿ, at
