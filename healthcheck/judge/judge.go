@@ -40,7 +40,7 @@ type State struct {
 	Verdict   Verdict `json:"verdict,omitempty"`
 	Attempts  int     `json:"attempts,omitempty"`  // so far; no more are counted than Rule.Attempts
 	Successes int     `json:"successes,omitempty"` // in a row; no more are counted than MinSuccesses
-	Failures  int     `json:"failures,omitempty"`  // that count, in a row
+	Failures  int     `json:"failures,omitempty"`  // that count, in a row; no more are counted than are too many
 	Doubts    int     `json:"doubts,omitempty"`    // inconclusive answers in a row
 	Since     int64   `json:"since,omitempty"`     // boot time of the first of them, nanoseconds
 }
@@ -80,7 +80,7 @@ func (r Rule) fail(s State) (State, string) {
 	if s.Attempts <= r.Forgiving {
 		return s, ""
 	}
-	if s.Failures++; s.Failures > r.MaxFailures {
+	if s.Failures = min(s.Failures+1, r.MaxFailures+1); s.Failures > r.MaxFailures {
 		return r.condemn(s, failed(s.Failures))
 	}
 	return r.hurry(s)

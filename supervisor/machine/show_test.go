@@ -59,6 +59,12 @@ func showRecord(s *stage, r Record) string {
 		return fmt.Sprintf("%s %s", name, r.Process)
 	case SignalAsked:
 		return fmt.Sprintf("%s %s %s", name, r.RunID, r.Signal)
+	case Answered:
+		return showAnswered(r)
+	case Snoozed:
+		return fmt.Sprintf("%s %s until %s: %s", name, CheckID{r.Process, r.Check}, s.clock(r.Until.Boot), r.Reason)
+	case Unsnoozed:
+		return fmt.Sprintf("%s %s", name, CheckID{r.Process, r.Check})
 	case ResizeAsked:
 		return fmt.Sprintf("%s %s ram %s, pids %d", name, r.Process, r.Limits.RAM, r.Limits.Pids)
 	case OverDisk:

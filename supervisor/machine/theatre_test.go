@@ -11,12 +11,13 @@ import (
 
 // stage plays the world and the loop for a transcript.
 type stage struct {
-	task    task.Task
-	m       *Machine
-	now     int64
-	journal [][]byte
-	held    bool // nothing is decided, as if the brain were dead
-	out     strings.Builder
+	task     task.Task
+	m        *Machine
+	now      int64
+	journal  [][]byte
+	gathered map[string][]Answer // not recorded yet
+	held     bool                // nothing is decided, as if the brain were dead
+	out      strings.Builder
 }
 
 const curtain = int64(time.Hour) // boot time of 0s in a transcript
@@ -24,7 +25,7 @@ const curtain = int64(time.Hour) // boot time of 0s in a transcript
 func newStage() *stage {
 	return &stage{
 		task: task.Task{Name: "t", MaxFailures: 1, FinalizationWait: task.Duration(30 * time.Second)},
-		now:  curtain,
+		now:  curtain, gathered: make(map[string][]Answer),
 	}
 }
 
@@ -115,6 +116,8 @@ func (s *stage) command(line string) string {
 		s.task.Lifecycle = w.lifecycle()
 	case "process":
 		s.task.Processes = append(s.task.Processes, parseProcess(w))
+	case "check":
+		s.checkOf(w)
 	case "order":
 		s.task.Constraints = append(s.task.Constraints, task.Constraint{Order: w.args})
 	default:
@@ -153,8 +156,8 @@ func parseProcess(w words) task.Process {
 	}
 	if v, ok := w.options["after"]; ok {
 		for _, e := range strings.Split(v, ",") {
-			name, when, _ := strings.Cut(e, ":")
-			p.After = append(p.After, task.Edge{Process: name, When: task.When(when)})
+			part := strings.Split(e+"::", ":")
+			p.After = append(p.After, task.Edge{Process: part[0], When: task.When(part[1]), OnLost: task.OnLost(part[2])})
 		}
 	}
 	return p
@@ -189,7 +192,12 @@ func (s *stage) event(w words) {
 	case "status":
 		s.status()
 		return
-	case "kill", "restart", "stop", "start", "send", "pause", "unpause", "resize":
+	case "asks":
+		s.asks()
+		return
+	case "answer":
+		s.answer(w)
+	case "snooze", "unsnooze", "kill", "restart", "stop", "start", "send", "pause", "unpause", "resize":
 		s.ask(w)
 	default:
 		s.write(s.fact(w))
@@ -308,6 +316,8 @@ func (s *stage) ask(w words) {
 		r = SignalAsked{task.RunID{Process: w.args[0]}, task.Signal(w.args[1]), by}
 	}
 	switch w.verb {
+	case "snooze", "unsnooze":
+		r = s.snooze(w)
 	case "pause":
 		r = PauseAsked{by}
 	case "unpause":
