@@ -24,7 +24,7 @@ type Check struct {
 
 	Interval                Duration `json:"interval"`         // from start to start
 	Timeout                 Duration `json:"timeout"`          // of one attempt as a whole
-	InitialInterval         Duration `json:"initial_interval"` // grace: ⌈initial_interval ÷ interval⌉ attempts of which failures are ignored
+	InitialInterval         Duration `json:"initial_interval"` // grace: ⌈initial_interval ÷ interval⌉ attempts of which failures are ignored; default: DefaultGrace
 	MaxConsecutiveFailures  int      `json:"max_consecutive_failures"`
 	MinConsecutiveSuccesses int      `json:"min_consecutive_successes"`
 

@@ -16,11 +16,20 @@ func DefaultCheck() Check {
 		Role:                    Liveness,
 		Interval:                Duration(10 * time.Second),
 		Timeout:                 Duration(time.Second),
-		InitialInterval:         Duration(15 * time.Second),
+		InitialInterval:         DefaultGrace(Liveness),
 		MinConsecutiveSuccesses: 1,
 		MaxInconclusive:         10,
 		InconclusiveFor:         Duration(5 * time.Minute),
 	}
+}
+
+// DefaultGrace is the initial_interval of a check that does not say: Aurora's.
+// What never kills needs none, and would only be late to say what it is for.
+func DefaultGrace(r Role) Duration {
+	if r == Readiness {
+		return 0
+	}
+	return Duration(15 * time.Second)
 }
 
 // DefaultHTTP asks /health whether it says "ok". The port comes with FillIn,
@@ -105,10 +114,18 @@ func (t *Task) fillInChecks() {
 func (c *Check) UnmarshalJSON(data []byte) error {
 	type plain Check
 	q := plain(DefaultCheck())
-	if err := json.Unmarshal(data, &q); err != nil {
+	said := struct {
+		InitialInterval *Duration `json:"initial_interval"`
+		*plain
+	}{plain: &q}
+	if err := json.Unmarshal(data, &said); err != nil {
 		return err
 	}
-	*c = Check(q)
+	if *c = Check(q); said.InitialInterval != nil {
+		c.InitialInterval = *said.InitialInterval
+	} else {
+		c.InitialInterval = DefaultGrace(c.Role)
+	}
 	return nil
 }
 

@@ -30,6 +30,7 @@ func TestCheckDefaults(t *testing.T) {
 	own.HTTP = &HTTPCheck{Port: "health", Endpoint: "/health", Method: "GET", Expect: "ok"}
 	tcp, grpc, up := check("liveness", Liveness, FailTask), check("readiness", Readiness, NoAction), check("up", Startup, FailTask)
 	tcp.TCP = &TCPCheck{Socket: "s"}
+	grpc.InitialInterval = 0
 	grpc.GRPC = &GRPCCheck{Port: "health"}
 	up.Notify, up.Interval = &NotifyCheck{MaxAge: Duration(7 * time.Second)}, Duration(7*time.Second)
 	if diff := cmp.Diff(&own, made.Check); diff != "" {

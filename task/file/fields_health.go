@@ -21,7 +21,7 @@ var checks = structure[task.Check]{
 		field("notify", optional(notifyChecks.kind()), func(c *task.Check) **task.NotifyCheck { return &c.Notify }, "By WATCHDOG=1, which the process sends to $NOTIFY_SOCKET."),
 		field("interval", positive(duration), func(c *task.Check) *task.Duration { return &c.Interval }, "Time from the start of an attempt to the start of the next."),
 		field("timeout", positive(duration), func(c *task.Check) *task.Duration { return &c.Timeout }, "Longest time of one attempt, from its start to the end of the answer."),
-		field("initial_interval", duration, func(c *task.Check) *task.Duration { return &c.InitialInterval }, "Grace: in the first ⌈initial_interval ÷ interval⌉ attempts failures are ignored."),
+		field("initial_interval", duration, func(c *task.Check) *task.Duration { return &c.InitialInterval }, "Grace: in the first ⌈initial_interval ÷ interval⌉ attempts failures are ignored. Default: 15s; of a readiness check, 0."),
 		field("max_consecutive_failures", integer(0), func(c *task.Check) *int { return &c.MaxConsecutiveFailures }, "So many failures in a row are borne; one more is unhealthy."),
 		field("min_consecutive_successes", integer(1), func(c *task.Check) *int { return &c.MinConsecutiveSuccesses }, "So many successes in a row are healthy."),
 		field("max_inconclusive", integer(1), func(c *task.Check) *int { return &c.MaxInconclusive }, "So many attempts in a row that could not be made, and for inconclusive_for, are failures from then on."),

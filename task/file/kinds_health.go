@@ -34,3 +34,16 @@ func oneOf[T any](k kind[T]) kind[[]T] {
 		schema: k.schema,
 	}
 }
+
+// checkKind is a check, whose grace depends on its role.
+var checkKind = kind[task.Check]{
+	decode: func(d *decoder, n *node, to *task.Check) {
+		checkFields.decode(d, n, to)
+		if n.field("initial_interval") == nil {
+			to.InitialInterval = task.DefaultGrace(to.Role)
+		}
+	},
+	schema: checks.schema,
+}
+
+var checkFields = checks.kind()
