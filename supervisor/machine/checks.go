@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"slices"
+
 	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/task"
 )
@@ -151,7 +153,7 @@ func (m *Machine) setChecks() {
 // first start of a process on. The others of a process wait for its startup
 // checks. Nothing is asked of a task that is paused or ending.
 func (m *Machine) Asking() []Asked {
-	if !m.checked || m.Phase() != Active || m.Pause != nil || m.Kill != nil || m.Sick != nil {
+	if !m.checked || m.quiet() {
 		return nil
 	}
 	var all []Asked
@@ -180,6 +182,11 @@ func (m *Machine) Asking() []Asked {
 		}
 	}
 	return all
+}
+
+// quiet says that nothing is asked now, and no answer counts.
+func (m *Machine) quiet() bool {
+	return m.Phase() != Active || m.Pause != nil || m.Kill != nil || m.Sick != nil
 }
 
 // AskingChanged is another number whenever Asking may answer otherwise than
@@ -235,13 +242,11 @@ func stateOf(states []CheckState, name string) *CheckState {
 }
 
 // snoozed says that a person wants no verdict of a check now.
-func (m *Machine) snoozed(id CheckID) bool {
-	for _, s := range m.Snoozes {
-		if s.covers(id) {
-			return true
-		}
-	}
-	return false
+func (m *Machine) snoozed(id CheckID) bool { return m.snoozedAt(id, m.at) }
+
+// snoozedAt says so of a moment.
+func (m *Machine) snoozedAt(id CheckID, at Instant) bool {
+	return slices.ContainsFunc(m.Snoozes, func(s Snooze) bool { return s.covers(id) && s.At.Boot <= at.Boot })
 }
 
 func (s *Snoozed) covers(id CheckID) bool {
@@ -250,7 +255,8 @@ func (s *Snoozed) covers(id CheckID) bool {
 
 // Consider is the record to write now for the answers to a check that have been
 // gathered since its last one, oldest first. ok is false while they change
-// nothing and are few, and of a run that is not asked any more.
+// nothing and are few, and of a run that is not asked any more. An answer that
+// came after somebody had snoozed the check is Snoozed, whatever it was.
 func (m *Machine) Consider(id CheckID, run int, gathered ...Answer) (r Answered, ok bool) {
 	c, was := m.toJudge(id, run)
 	if c == nil || len(gathered) == 0 {
@@ -258,6 +264,9 @@ func (m *Machine) Consider(id CheckID, run int, gathered ...Answer) (r Answered,
 	}
 	r = Answered{CheckID: id, Run: run, State: was}
 	for _, a := range gathered {
+		if a.Outcome != judge.Snoozed && m.snoozedAt(id, a.At) {
+			a.Outcome, ok = judge.Snoozed, true
+		}
 		state, why := c.rule.Judge(r.State, a.Outcome, a.At.Boot)
 		if r.State, r.Answers = state, append(r.Answers, a); why != "" {
 			r.Why = why
@@ -265,10 +274,11 @@ func (m *Machine) Consider(id CheckID, run int, gathered ...Answer) (r Answered,
 		if state.Verdict != judge.Unhealthy {
 			r.Why = ""
 		} else if c.acts() || a.Outcome == judge.Misconfigured {
+			ok = true
 			break // what comes after it is of no account
 		}
 	}
-	return r, r.State != was || len(gathered) >= gatheredAnswers
+	return r, ok || r.State != was || len(gathered) >= gatheredAnswers
 }
 
 // acts says that an unhealthy verdict is acted upon.
@@ -276,7 +286,7 @@ func (c *check) acts() bool { return c.def.Action != task.NoAction }
 
 // toJudge is a check and how it stands, nil if nothing that it answers counts.
 func (m *Machine) toJudge(id CheckID, run int) (*check, judge.State) {
-	if m.Phase() != Active || m.Kill != nil || m.Sick != nil {
+	if m.quiet() {
 		return nil, judge.State{}
 	}
 	checks, states := m.checks, m.Checks

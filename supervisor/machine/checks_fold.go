@@ -167,6 +167,16 @@ func withAnswers(states []CheckState, r Answered, at Instant) []CheckState {
 	return states
 }
 
+// begunAnew are the states of checks of a target that begins anew: it has its
+// grace again. What was answered before is still shown.
+func begunAnew(states []CheckState) []CheckState {
+	states = slices.Clone(states)
+	for i := range states {
+		states[i].Judged, states[i].Since, states[i].Why = judge.State{}, Instant{}, ""
+	}
+	return states
+}
+
 func (a *Answers) add(o judge.Outcome) {
 	switch o {
 	case judge.OK:
@@ -229,7 +239,7 @@ func unhealthy(r Answered, last Answer) string {
 	return s
 }
 
-// waking ends the snoozes whose time is up.
+// unsnoozing ends the snoozes whose time is up.
 func (m *Machine) unsnoozing(d []Decision, now int64) []Decision {
 	for _, s := range m.Snoozes {
 		if s.Until.Boot <= now {
@@ -282,15 +292,15 @@ func (w *why) checks(p *process, run *Run) {
 	}
 }
 
-// standing is "check web/readiness is unhealthy for 12s: it failed 3 times in a
-// row; the last answer: fail, connect: connection refused".
+// standing is "check web/readiness has been unhealthy for 12s: it failed 3 times
+// in a row; the last answer: connection refused".
 func (w *why) standing(id CheckID, s *CheckState) string {
 	said := "check " + id.String()
 	switch s.Judged.Verdict {
 	case judge.Starting:
 		said += " is starting"
 	default:
-		said += fmt.Sprintf(" is %s since %s", s.Judged.Verdict, short(max(0, time.Duration(w.now-s.Since.Boot))))
+		said += fmt.Sprintf(" has been %s for %s", s.Judged.Verdict, short(max(0, time.Duration(w.now-s.Since.Boot))))
 	}
 	switch {
 	case s.Why != "":

@@ -58,7 +58,7 @@ func (m *Machine) verdict(p *process, run *Run, e Exit) (RunState, string) {
 	case e.Unspawned:
 		return RunKilled, "it was told to stop before it was started"
 	case ours && p != nil && run.StoppedFor() == CauseNotReady:
-		return RunFailed, fmt.Sprintf("it was not %s within %s", p.lacks(run), p.def.ReadyTimeout)
+		return RunFailed, fmt.Sprintf("it was not %s within %s", p.missed(run), p.def.ReadyTimeout)
 	case ours && run.StoppedFor() == CauseHealth && run.Sick != nil:
 		return RunFailed, run.Sick.Reason
 	case ours:

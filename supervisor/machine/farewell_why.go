@@ -14,14 +14,22 @@ func (m *Machine) StopReason(id task.RunID) string {
 	var said string
 	switch p, run := m.find(id); {
 	case m.Phase() != Active && m.Result != "":
-		said = fmt.Sprintf("the task is %s: %s", strings.ToLower(string(m.Result)), m.Reason)
-		if m.Result == Success {
-			said = "the task is over: " + m.Reason
-		}
+		said = m.endsBecause()
 	case run != nil && run.leaving():
 		said = named(id.Process) + " is " + m.stoppedBecause(p, run)
 	}
 	return strings.Join(strings.Fields(said), " ")
+}
+
+// endsBecause is "the task is killed by uid 0 (root): too old".
+func (m *Machine) endsBecause() string {
+	switch m.Result {
+	case Killed, Lost:
+		return "the task is " + m.Reason
+	case Failed:
+		return "the task has failed: " + m.Reason
+	}
+	return "the task is over: " + m.Reason
 }
 
 // stoppedBecause is "stopped by uid 0 (root)".
@@ -35,7 +43,7 @@ func (m *Machine) stoppedBecause(p *process, run *Run) string {
 	case CauseRestart:
 		return "restarted, as somebody asked"
 	case CauseNotReady:
-		return fmt.Sprintf("stopped: it was not %s within %s", p.lacks(run), p.def.ReadyTimeout)
+		return fmt.Sprintf("stopped: it was not %s within %s", p.missed(run), p.def.ReadyTimeout)
 	case CauseHealth:
 		if run.Sick != nil {
 			return "restarted: " + run.Sick.Reason

@@ -67,7 +67,7 @@ func (m *Machine) takeUp(r TakenUp) {
 	m.Undead = nil // whoever takes the task up finds out anew
 	reboot := m.Brain != nil && m.Brain.BootID != r.BootID
 	if reboot {
-		m.Snoozes = nil
+		m.Snoozes, m.Checks = nil, begunAnew(m.Checks)
 	}
 	m.Brain = &Brain{TakenUp: r, At: m.at}
 	if !reboot {

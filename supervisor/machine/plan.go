@@ -128,11 +128,20 @@ func (p *process) lacks(run *Run) string {
 	return ""
 }
 
+// missed is what a run was not in time that was stopped for it; it may have said
+// meanwhile that it is ready.
+func (p *process) missed(run *Run) string {
+	if lacks := p.lacks(run); lacks != "" {
+		return lacks
+	}
+	return "ready"
+}
+
 // toStop says that something of the process is to be told to stop now.
 func (m *Machine) toStop(p *process, run *Run) bool {
 	switch m.Phase() {
 	case Active:
-		return run.stoppable() && !p.def.Final && (p.heldBy != "" || p.again || run.Sick != nil || run.Rejoined || p.lost[stopped] > 0)
+		return run.stoppable() && !p.def.Final && (p.heldBy != "" || p.again || m.Pause == nil && p.toRestart(run))
 	case StateCleaning:
 		if p.above > 0 || m.callsFirst() {
 			return false
@@ -147,6 +156,12 @@ func (m *Machine) toStop(p *process, run *Run) bool {
 		}
 	}
 	return false
+}
+
+// toRestart says that a run cannot go on as it is: it is unhealthy, or what it
+// depends on is lost or new. While it stands still it could not stop.
+func (p *process) toRestart(run *Run) bool {
+	return run.Sick != nil || run.Rejoined || p.lost[stopped] > 0
 }
 
 // stoppable says that the run lives and was not told to stop yet.
