@@ -28,8 +28,18 @@ const (
 	exitFailed = 4
 )
 
+// about is what the child is asked about.
+type about string
+
+const (
+	aboutAll       about = "what processes and logs say"
+	aboutProcesses about = "what processes say"
+	aboutLogs      about = "what logs say"
+)
+
 // question is what the child is asked.
 type question struct {
+	About  about         `json:"about"`
 	Into   string        `json:"into"` // the directory
 	Within time.Duration `json:"within"`
 	Dir    task.Dir      `json:"dir"`
@@ -80,8 +90,19 @@ func (q *question) answer(ctx context.Context) (missing []string, err error) {
 		err = errors.Join(err, e)
 	}
 	for _, stream := range []string{"stdout", "stderr"} {
-		all.Go(func() { note(q.tail(stream)) })
+		if q.About != aboutProcesses {
+			all.Go(func() { note(q.tail(stream)) })
+		}
 	}
+	if q.About != aboutLogs {
+		q.askProcesses(ctx, &all, note)
+	}
+	all.Wait()
+	return missing, err
+}
+
+// askProcesses begins to write what there is to be said of processes.
+func (q *question) askProcesses(ctx context.Context, all *sync.WaitGroup, note func(string, error)) {
 	pids, listErr := q.pids()
 	if listErr != nil {
 		note("who is of the run: "+listErr.Error(), nil)
@@ -98,8 +119,6 @@ func (q *question) answer(ctx context.Context) (missing []string, err error) {
 			all.Go(func() { note("", q.sheet(ctx, name, each.most, pids, each.fill)) })
 		}
 	}
-	all.Wait()
-	return missing, err
 }
 
 func (q *question) sheet(ctx context.Context, name string, most int, pids []int, fill func(context.Context, *sheet, []int)) error {

@@ -109,6 +109,7 @@ func TestGather(t *testing.T) {
 	c.Answers = []byte(`[{"outcome":"fail"}]`)
 	c.Capture = func(_ context.Context, to io.Writer) error {
 		fmt.Fprintln(to, "captured")
+		c.log(t, "stdout", "the last of stdout\nand what was said when asked\n")
 		return errors.New("exit status 3")
 	}
 	if err := within(t, 5*time.Second, c); err != nil {
@@ -118,7 +119,7 @@ func TestGather(t *testing.T) {
 		"reason.txt":   {"run 3 of web: it hangs\n", "environments", "missing: the capture command: exit status 3\n"},
 		"answers.json": {`[{"outcome":"fail"}]`},
 		"groups.txt":   {"MemAvailable"},
-		"stdout.tail":  {"the last of stdout\n"},
+		"stdout.tail":  {"the last of stdout\n", "and what was said when asked\n"},
 		"capture.txt":  {"captured\n"},
 		"procs.txt": {fmt.Sprintf("== process %d (sleep)", c.Pid), "fd 7 -> " + c.Dir.Sandbox() + "/witness\n", "Max open files",
 			"nanosleep"},

@@ -96,23 +96,34 @@ func (c *Case) place(part string) error {
 	return errors.Join(os.RemoveAll(part), os.Mkdir(part, 0o750))
 }
 
-// ask has a child ask the processes, and runs the capture command meanwhile. It
-// says what is missing of either.
+// ask has a child ask the processes, and runs the capture command meanwhile. The
+// logs are read after that: many commands make the process itself say something.
+// It says what is missing of all.
 func (c *Case) ask(ctx context.Context, part string) (missing []string, err error) {
-	var capture string
-	var captureErr error
-	var both sync.WaitGroup
-	if c.Capture != nil {
-		both.Go(func() { capture, captureErr = c.capture(ctx, part) })
-	}
-	asked, err := c.askProcesses(ctx, part)
-	both.Wait()
-	for _, s := range []string{asked, capture} {
-		if s != "" {
-			missing = append(missing, s)
+	note := func(what string) {
+		if what != "" {
+			missing = append(missing, what)
 		}
 	}
-	return missing, errors.Join(err, captureErr)
+	if c.Capture == nil {
+		what, err := c.askChild(ctx, part, aboutAll)
+		note(what)
+		return missing, err
+	}
+	var captured string
+	var captureErr error
+	var capturing sync.WaitGroup
+	capturing.Go(func() { captured, captureErr = c.capture(ctx, part) })
+	what, err := c.askChild(ctx, part, aboutProcesses)
+	capturing.Wait()
+	note(what)
+	note(captured)
+	if err = errors.Join(err, captureErr); err != nil {
+		return missing, err
+	}
+	what, err = c.askChild(ctx, part, aboutLogs)
+	note(what)
+	return missing, err
 }
 
 // capture runs the capture command. What went wrong with the command is no error.
@@ -121,7 +132,10 @@ func (c *Case) capture(ctx context.Context, part string) (missing string, err er
 	if err != nil {
 		return "", err
 	}
-	failed := c.Capture(ctx, io.Writer(to))
+	by, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(ctx, by.Add(-timeForLogs))
+	defer cancel()
+	failed := c.Capture(ctx, to)
 	if err := to.close(); err != nil {
 		return "", err
 	}
@@ -131,9 +145,12 @@ func (c *Case) capture(ctx context.Context, part string) (missing string, err er
 	return "", nil
 }
 
-// askProcesses runs the child until it is done, or late.
-func (c *Case) askProcesses(ctx context.Context, part string) (missing string, err error) {
-	q := question{Into: part, Dir: c.Dir, Run: c.Run, UID: c.UID, Pid: c.Pid, Start: c.Start, Place: c.Place}
+// timeForLogs is how long before its end a capture command is over.
+const timeForLogs = 2 * childMargin
+
+// askChild runs the child until it is done, or late.
+func (c *Case) askChild(ctx context.Context, part string, what about) (missing string, err error) {
+	q := question{About: what, Into: part, Dir: c.Dir, Run: c.Run, UID: c.UID, Pid: c.Pid, Start: c.Start, Place: c.Place}
 	if by, ok := ctx.Deadline(); ok {
 		q.Within = max(0, time.Until(by)-childMargin)
 	}
@@ -145,7 +162,7 @@ func (c *Case) askProcesses(ctx context.Context, part string) (missing string, e
 	ended := make(chan error, 1)
 	child, err := start(argument, ended)
 	if err != nil {
-		return "what processes and logs say: " + err.Error(), nil
+		return string(what) + ": " + err.Error(), nil
 	}
 	defer child.said.Close()
 	select {
@@ -156,18 +173,18 @@ func (c *Case) askProcesses(ctx context.Context, part string) (missing string, e
 		case err = <-ended:
 		case <-time.After(50 * time.Millisecond): // the kernel does not let go of it
 		}
-		return "some of what processes and logs say: the time was up", nil
+		return fmt.Sprintf("some of %s: the time was up", what), nil
 	}
 	if _, e := child.said.Seek(0, io.SeekStart); e == nil {
 		_, _ = io.Copy(&said, io.LimitReader(child.said, 4<<10)) // as much as can be had
 	}
-	sentence := strings.TrimSpace(said.String())
+	sentence := strings.TrimRight(said.String(), "; \n")
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == exitNoRoom:
 		return "", fmt.Errorf("%s: %w", sentence, syscall.ENOSPC)
 	case err != nil:
-		return fmt.Sprintf("some of what processes and logs say: %v: %s", err, sentence), nil
+		return fmt.Sprintf("some of %s: %v: %s", what, err, sentence), nil
 	}
 	return sentence, nil
 }
