@@ -23,7 +23,7 @@ type cell struct {
 	made  bool          // the group is there, and nobody in it
 	dying chan struct{} // not nil: closed when what was killed has been seen dead
 
-	counts cgroup.OOMCounts // of the group at the end of the last time; while dying it is bury's
+	counts cgroup.OOMCounts // of the group at the end of the last time
 }
 
 func limitsOf(dir task.Dir) cgroup.Limits { return sandbox.CommandLimits(dir) }
@@ -169,11 +169,11 @@ func (x *cell) clear(p *process, deadline time.Time) {
 		ended = true
 	default:
 	}
+	x.counts = x.count()
 	if x.r.tree != nil && ended {
 		close(p.release)
 		<-p.reaped
 		if populated, err := x.group.Populated(); err == nil && !populated && p.end.Signal != syscall.SIGKILL {
-			x.counts = x.count()
 			return // whom a KILL has ended may have killed the group himself, and spoilt it
 		}
 	}
@@ -218,7 +218,6 @@ func (x *cell) bury(p *process) {
 		return
 	}
 	if x.r.tree != nil {
-		x.counts = x.count()
 		_ = x.group.Remove(x.r.last) // it is made anew in any case
 	}
 }
@@ -249,9 +248,6 @@ func (x *cell) count() (c cgroup.OOMCounts) {
 // starved is the limit at which something of the command was killed for want
 // of memory, or 0.
 func (x *cell) starved(was int64) int64 {
-	if x.dying != nil {
-		return 0 // not known yet
-	}
 	if x.counts.Kills > was {
 		return max(x.counts.Limit, 1)
 	}

@@ -90,8 +90,8 @@ func TestTimeouts(t *testing.T) {
 					a := asker.Ask(start.Add(timeout))
 					took := time.Since(start)
 					worst.Store(max(worst.Load(), int64(took)))
-					if w.tree == nil && a.Outcome == judge.Inconclusive {
-						continue // every process of the machine is looked at after each, which may take its time
+					if a.Outcome == judge.Inconclusive {
+						continue // killing the last ones took its time: without groups every process of the machine is looked at
 					}
 					answered.Add(1)
 					if a.Outcome != judge.Fail || !strings.HasPrefix(a.Reason, "it did not end within 100ms") || took < timeout {
@@ -104,8 +104,8 @@ func TestTimeouts(t *testing.T) {
 		seen := "timeout 100ms, the latest answer after " + time.Duration(worst.Load()).String()
 		soak.Note(w, "exec checks that fork and time out", times, seen)
 		w.Log(seen)
-		if answered.Load() == 0 {
-			w.Error("never did an answer come")
+		if n := answered.Load(); n < int64(times)/8 {
+			w.Errorf("of %d times only %d were answered", times, n)
 		}
 		if time.Duration(worst.Load()) > timeout+3*time.Second { // sixty times what is promised
 			w.Error("too late")
@@ -234,9 +234,7 @@ func TestClose(t *testing.T) {
 		if got := <-answered; got != judge.Inconclusive {
 			w.Errorf("it answered %s", got)
 		}
-		if left := w.living(); len(left) > 0 {
-			w.Errorf("left: %v", left)
-		}
+		w.untilNobodyLives()
 		if a := asker.Ask(time.Now().Add(patience)); a.Outcome != judge.Inconclusive {
 			w.Errorf("closed, it answered %+v", a)
 		}

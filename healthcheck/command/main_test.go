@@ -190,6 +190,15 @@ func (w *world) living() (all []string) {
 	return all
 }
 
+func (w *world) untilNobodyLives() {
+	w.Helper()
+	for end := time.Now().Add(patience); len(w.living()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("left: %v", w.living())
+		}
+	}
+}
+
 // zombies are our children that nobody has reaped.
 func zombies(t testing.TB) (all []int) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")

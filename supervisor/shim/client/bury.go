@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,7 +60,7 @@ func Bury(ctx context.Context, dir task.Dir, taskID string, runs []shim.Status) 
 func BuryCommand(ctx context.Context, dir task.Dir, mark string, pid int, start uint64) error {
 	g := grave{mark: mark, dir: filepath.Clean(string(dir))}
 	if pid > 1 {
-		g.mains = []shim.Status{{Pid: pid, Start: start}}
+		g.mains, g.since = []shim.Status{{Pid: pid, Start: start}}, start
 	}
 	if err := g.empty(ctx); err != nil {
 		return fmt.Errorf("bury what is left of %s: %w", mark, err)
@@ -105,20 +106,28 @@ type grave struct {
 	mains []shim.Status
 	mark  string
 	dir   string
+	since uint64      // nobody who started earlier is looked for
 	spare []shim.Stat // whom we may not kill
 }
 
-// empty kills until nothing is found.
+// empty kills until nothing is found, twice: who forks while we look, and has
+// gone when we come to him, has a child that was not yet listed.
 func (g *grave) empty(ctx context.Context) error {
-	for {
+	for none := 0; none < 2; {
 		victims, err := g.find()
-		if err != nil || len(victims) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(victims) == 0 {
+			none++
+			continue
+		}
+		none = 0
 		if err := g.kill(ctx, victims); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // find scans /proc for living processes of the task, ourselves excepted.
@@ -133,7 +142,7 @@ func (g *grave) find() ([]shim.Stat, error) {
 		if err != nil || pid <= 1 || pid == os.Getpid() {
 			continue
 		}
-		if s, err := shim.ReadStat(pid); err == nil && !s.Dead() {
+		if s, err := shim.ReadStat(pid); err == nil && !s.Dead() && s.Start >= g.since {
 			all = append(all, s)
 		}
 	}
@@ -141,7 +150,7 @@ func (g *grave) find() ([]shim.Stat, error) {
 		if slices.ContainsFunc(g.spare, func(x shim.Stat) bool { return x.Pid == s.Pid && x.Start == s.Start }) {
 			continue
 		}
-		if g.inSession(s) || g.marked(s.Pid) {
+		if g.inSession(s) || g.marked(s) {
 			victims = append(victims, s)
 		}
 	}
@@ -167,9 +176,14 @@ func (g *grave) inSession(s shim.Stat) bool {
 
 // marked reports whether the environment of a process says that it is of this
 // task, in this directory: task ids are unique only below one root.
-func (g *grave) marked(pid int) bool {
-	proc := "/proc/" + strconv.Itoa(pid)
+func (g *grave) marked(s shim.Stat) bool {
+	proc := "/proc/" + strconv.Itoa(s.Pid)
 	b, err := os.ReadFile(proc + "/environ")
+	const kthreadd, tries, moment = 2, 25, 20 * time.Microsecond
+	for try := 0; try < tries && err == nil && len(b) == 0 && s.Ppid != kthreadd && s.Pid != kthreadd; try++ {
+		time.Sleep(moment) // for some microseconds of an execve there is nothing to read
+		b, err = os.ReadFile(proc + "/environ")
+	}
 	if err != nil { // it is gone, or another user's, which a task of ours is not
 		return false
 	}
