@@ -132,7 +132,11 @@ func (m *Machine) unmetEdges(p *process) []string {
 			if len(said) == mostNames {
 				return append(said, "for others")
 			}
-			said = append(said, fmt.Sprintf("for %s %s, which %s", named(from.def.Name), wanted(e.when), from.is()))
+			s := fmt.Sprintf("for %s %s, which %s", named(from.def.Name), wanted(e.when), from.is())
+			if run := from.live(); run != nil && e.when == task.WhenHealthy && from.notHealthy(run) != "" {
+				s += ": " + from.notHealthy(run)
+			}
+			said = append(said, s)
 		}
 	}
 	return said
