@@ -148,7 +148,8 @@ func (b *brain) closeFarewells() {
 func (b *brain) preStopAsker(id task.RunID) (healthcheck.Asker, error) {
 	def := b.processes[id.Process].PreStop
 	if def.HTTP != nil {
-		return b.httpAsker(*def.HTTP, id)
+		asked := machine.Asked{CheckID: machine.CheckID{Process: id.Process}, Run: id.Run}
+		return b.socketAsker(asked, &task.Check{Name: "pre_stop", HTTP: def.HTTP})
 	}
 	runner, err := b.commands()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,18 +74,17 @@ func (p *post) Ask(deadline time.Time) healthcheck.Answer {
 	return healthcheck.Answer{Outcome: judge.OK, Phase: healthcheck.Headers, Excerpt: strconv.Itoa(response.StatusCode)}
 }
 
+// unheard are the answers of those who know no such endpoint, or no POST at all.
+var unheard = []string{"404", "405", "501"}
+
 // heardOf says whether somebody may act upon a call, and what came of it. Only
 // who certainly did not hear is not waited for.
 func heardOf(a healthcheck.Answer) (heard bool, said string) {
 	switch {
 	case a.Outcome == judge.OK:
-		return a.Excerpt != "404" && a.Excerpt != "405", "was answered " + a.Excerpt
+		return !slices.Contains(unheard, a.Excerpt), "was answered " + a.Excerpt
 	case a.Phase == healthcheck.Headers || a.Phase == healthcheck.Body:
 		return true, "was sent, and not answered: " + a.Reason
 	}
 	return false, "reached nobody: " + strings.TrimSpace(a.Reason)
-}
-
-func (b *brain) httpAsker(c task.HTTPCheck, id task.RunID) (healthcheck.Asker, error) {
-	return nil, errors.New("not yet")
 }

@@ -82,7 +82,7 @@ func (w *world) spans() map[string]time.Duration {
 	return at
 }
 
-const killed = "TERM: the task is killed: killed by uid 0 (root): enough\n"
+const killed = "TERM: the task is killed by uid 0 (root): enough\n"
 
 func TestLifecycleCalls(t *testing.T) {
 	const short = task.Duration(300 * time.Millisecond)
@@ -102,7 +102,7 @@ func TestLifecycleCalls(t *testing.T) {
 			[]string{"was answered 404", "was answered 404"}},
 		"a server that hangs": {"hang", short, `{"reason":"enough"}`, "POST /quit\nPOST /abort\n" + killed, bounds{600e6, 30e9}, "web/0 KILLED 0 0 ",
 			[]string{"", ""}},
-		"a budget that is too small for the waits": {"ok", long, `{"grace":"4s","reason":"enough"}`, "POST /quit\nPOST /abort\n" + killed, bounds{2900e6, 4e9}, "web/0 KILLED 0 0 ",
+		"a budget that is too small for the waits": {"ok", long, `{"grace":"8s","reason":"enough"}`, "POST /quit\nPOST /abort\n" + killed, bounds{5900e6, 8e9}, "web/0 KILLED 0 0 ",
 			[]string{"was answered 200", "was answered 200"}},
 		"it quits":                   {"quit", long, `{}`, "POST /quit\n", bounds{}, "web/0 FAILED 7 0 ", []string{"was answered 200"}},
 		"it quits without an answer": {"abort", long, `{}`, "POST /quit\n", bounds{}, "web/0 FAILED 7 0 ", []string{""}},
@@ -242,8 +242,8 @@ func (w *world) withArgument(arg string) (pids []string) {
 // A finalizer knows why the task has ended, in whatever way that was.
 func TestFinalizerKnowsWhy(t *testing.T) {
 	for name, c := range map[string]struct{ cmdline, kill, want string }{
-		"killed": {"touch up; exec sleep 1000", `{"reason":"two\nlines"}`, "the task is killed: killed by uid 0 (root): two lines\n"},
-		"failed": {"exit 3", "", "the task is failed: process web failed for good: run 0 exited with status 3; max_failures of the task is 1\n"},
+		"killed": {"touch up; exec sleep 1000", `{"reason":"two\nlines"}`, "the task is killed by uid 0 (root): two lines\n"},
+		"failed": {"exit 3", "", "the task has failed: process web failed for good: run 0 exited with status 3; max_failures of the task is 1\n"},
 		"over":   {"true", "", "the task is over: every process has finished\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,7 @@
 // Thermos made them only when it was told to stop: when a plan was over it sent
 // signals at once to what still ran.
 //
-//   - Heard is whoever may act upon it. Answered 404 or 405, or refused: nobody.
+//   - Heard is whoever may act upon it. Answered 404, 405 or 501, or refused: nobody.
 //     Not answered, or cut off after it was sent: perhaps somebody, and the wait
 //     goes on. An answer is waited for a second at least, however short the wait.
 //   - A run that ends during a call has ended by itself: its status counts.
