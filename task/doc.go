@@ -1,11 +1,11 @@
 // Package task holds the words that everyone here uses: Task, Process, Edge,
-// Resources, Launch, and what can be known about them without running
+// Check, Resources, Launch, and what can be known about them without running
 // anything.
 //
 // In comes a task as Go values or as JSON that we wrote ourselves (task.json);
 // out come the same values with every default filled in, the problems found in
-// them (Problem, each with a Path), their graph (Edges), their templates
-// expanded (Expand), their differences (Diff), and names for them (NewID).
+// them (Problem, each with a Path), their graph (Edges), how late their checks
+// see a hang (Check.Detection), their templates expanded (Expand), their differences (Diff), and names for them (NewID).
 //
 // Deliberately absent: files that people write. Those come in YAML or JSON
 // through the sub-package file, which keeps the YAML library and the positions

@@ -14,6 +14,15 @@
 // is one table of fields. The decoder walks it, Schema prints it, and a test
 // holds it against the Go types, so that the three cannot drift apart.
 //
+// Some fields can be written in two ways, of which a file has one: Aurora's
+// health_check_config, which may also be in the job, for check; check for a list
+// of one in checks. A problem that is found in a Task comes back to the words
+// that are in the file (node.written).
+//
+// One thing is checked here that cannot be seen in a Task, whose templates are
+// bound: that each port which a check or a call asks is given to a process
+// (decoder.ports).
+//
 // Text that is JSON is read as JSON; everything else is YAML, of which we take
 // maps, lists, scalars, comments, anchors, aliases and merge keys (<<). Tags,
 // directives, keys marked by ? and a second document are refused: nothing here
