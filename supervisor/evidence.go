@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,44 +61,33 @@ func newInquiries() inquiries {
 // awaitsEvidence says that an act is performed later: when evidence has been
 // gathered of what it would destroy.
 func (b *brain) awaitsEvidence(act machine.Act) bool {
-	s, reason, by := b.calledFor(act)
-	if s.why == "" {
-		return false
-	}
-	if i := b.inquiries.open[s]; i != nil {
-		if !slices.Contains(i.waiting, act) {
-			i.waiting = append(i.waiting, act)
-		}
-		return true
-	}
-	if by <= shim.BootTime() {
-		return false
-	}
-	b.inquire(s, reason, by, act)
-	return true
-}
-
-// calledFor says of what evidence is to be gathered before an act, what for, and
-// until which boot time; nothing if that is done, or nothing lives there.
-func (b *brain) calledFor(act machine.Act) (s subject, reason string, by int64) {
+	var i *inquiry
 	switch a := act.(type) {
 	case machine.Kill:
-		run, known := b.machine.Run(a.RunID)
-		if known && run.Kill == machine.CauseTimeout && run.Stop != nil {
-			s = subject{a.RunID, evidence.StopTimeout}
-			reason = fmt.Sprintf("it did not end within %s of SIG%s (%s), and is killed",
-				time.Duration(run.Stop.By-run.Stop.At.Boot).Round(10*time.Millisecond), run.Stop.Signal, run.Stop.Cause)
-			by = run.Stop.By + int64(evidenceWithin)
+		s := subject{a.RunID, evidence.StopTimeout}
+		if reason, by := b.timedOut(a.RunID); reason != "" {
+			b.inquireOfLiving(s, reason, by)
+			i = b.inquiries.open[s]
 		}
+	case machine.Stop, machine.PreStop, machine.Call:
+		b.inquireSick() // where a brain has died before it could
+		i = b.sickInquiry(act)
 	}
-	run, known := b.machine.Run(s.RunID)
-	if !known || !run.Live() || run.Pid == 0 || hasEvidence(&run, s.why) {
-		return subject{}, "", 0
+	if i != nil && !slices.Contains(i.waiting, act) {
+		i.waiting = append(i.waiting, act)
 	}
+	return i != nil
+}
+
+// inquireOfLiving gathers evidence of a run that is about to be destroyed, if it
+// lives, that was not done, and there is time.
+func (b *brain) inquireOfLiving(s subject, reason string, by int64) {
 	if b.machine.Budget != 0 {
 		by = min(by, b.machine.Budget)
 	}
-	return s, reason, by
+	if run, known := b.machine.Run(s.RunID); known && run.Live() && run.Pid != 0 && by > shim.BootTime() {
+		b.inquireOnce(s, reason, by)
+	}
 }
 
 func hasEvidence(run *machine.Run, why evidence.Why) bool {
@@ -128,23 +116,11 @@ func (b *brain) inquireOnce(s subject, reason string, by int64) {
 	}
 }
 
-// crashed says how a run died and where its core file is.
-func (b *brain) crashed(e machine.Ended) string {
-	corpse := evidence.Corpse{Signal: e.Signal, Cwd: b.Dir.Sandbox()}
-	if run, known := b.machine.Run(e.RunID); known {
-		corpse.Pid = run.Pid
-	}
-	if u, err := b.user(b.processes[e.Process]); err == nil {
-		corpse.UID, corpse.GID = u.UID, u.GID
-	}
-	return fmt.Sprintf("it died of SIG%s; %s", task.SignalName(e.Signal), evidence.CoreHint(corpse))
-}
-
 // inquire begins to gather, in a goroutine of its own, which the one who closes
 // the brain waits for.
-func (b *brain) inquire(s subject, reason string, by int64, acts ...machine.Act) {
+func (b *brain) inquire(s subject, reason string, by int64) {
 	ctx, cancel := context.WithTimeout(b.until, time.Duration(by-shim.BootTime()))
-	i := &inquiry{subject: s, waiting: acts, cancel: cancel}
+	i := &inquiry{subject: s, cancel: cancel}
 	b.inquiries.open[s] = i
 	c, err := b.caseOf(s, reason)
 	b.point("before gathering evidence")
@@ -171,40 +147,31 @@ func gather(ctx context.Context, slots chan struct{}, c evidence.Case) error {
 	}
 }
 
-// caseOf is what is known of a run.
-func (b *brain) caseOf(s subject, reason string) (evidence.Case, error) {
-	u, err := b.user(b.processes[s.Process])
-	if err != nil {
-		return evidence.Case{}, err
-	}
-	c := evidence.Case{Dir: b.Dir, Run: s.RunID, Why: s.why, Reason: reason, UID: u.UID}
-	if run, known := b.machine.Run(s.RunID); known && run.Live() {
-		c.Pid, c.Start = run.Pid, uint64(run.Start)
-	}
-	if b.tree != nil {
-		place := b.tree.Place()
-		c.Place = &place
-	}
-	return c, nil
-}
-
 // conclude notes what became of gathering, and performs what has waited for it,
 // unless that is done or of no use any more.
 func (b *brain) conclude(i *inquiry) {
 	delete(b.inquiries.open, i.subject)
 	run, known := b.machine.Run(i.RunID)
-	if !known {
-		return
+	if known {
+		noted := machine.Gathered{RunID: i.RunID, For: string(i.why)}
+		if i.err != nil {
+			noted.Failure = brief(i.err.Error())
+			b.log("%v", i.err)
+		}
+		b.facts = append(b.facts, noted)
 	}
-	noted := machine.Gathered{RunID: i.RunID, For: string(i.why)}
-	if i.err != nil {
-		noted.Failure = brief(i.err.Error())
-		b.log("%v", i.err)
-	}
-	b.facts = append(b.facts, noted)
 	for _, act := range i.waiting {
-		if _, stop := act.(machine.Stop); run.Live() && (!stop || run.Kill == "") {
+		switch act.(type) {
+		case machine.Call:
 			b.perform(act)
+		case machine.Kill:
+			if run.Live() {
+				b.perform(act)
+			}
+		default: // the beginning of a stop
+			if run.Live() && run.Kill == "" {
+				b.perform(act)
+			}
 		}
 	}
 }

@@ -239,3 +239,111 @@ func TestEvidenceOfUndead(t *testing.T) {
 	fs.Close(t)
 	w.finished()
 }
+
+// sick is a check that passes until there is a file sick in the sandbox.
+func sick(action task.Action, capture string) task.Check {
+	return task.Check{
+		Name: "alive", Role: task.Liveness, Action: action, Shell: "test ! -e sick", Capture: capture,
+		Interval: task.Duration(20 * time.Millisecond), Timeout: task.Duration(10 * time.Second),
+		MinConsecutiveSuccesses: 1, MaxInconclusive: 10, InconclusiveFor: task.Duration(time.Minute),
+	}
+}
+
+// Before a run is restarted for health, there is gathered what its check said,
+// what it looked like when it still lived, and what the capture command had it
+// say; only then does it get its signal.
+func TestEvidenceOfRestart(t *testing.T) {
+	p := sh("a", "trap 'echo dumped; touch dumped' USR1; trap 'rm sick; exit 0' TERM; touch up; while :; do sleep 0.01; done")
+	p.MaxFailures = 2
+	p.Checks = []task.Check{sick(task.Restart, `kill -USR1 $DEWAR_PID; until [ -e dumped ]; do sleep 0.01; done; echo captured`)}
+	w := newWorld(t, tasks(p))
+	w.start()
+	w.untilUp()
+	w.write(w.sandbox("sick"), "")
+	w.begun(task.RunID{Process: "a", Run: 1})
+	w.ask(control.PathKill, `{"grace":"10s"}`, 200)
+	w.finished()
+	id := task.RunID{Process: "a"}
+	for name, want := range map[string]string{
+		"reason.txt":   "run 0 of a: check a/alive is unhealthy: it failed, and no failure is borne",
+		"answers.json": `"outcome": "fail"`,
+		"procs.txt":    "(bash)",
+		"stdout.tail":  "dumped\n",
+		"capture.txt":  "captured\n",
+	} {
+		if got := w.bundle(id, "health", name); !strings.Contains(got, want) {
+			t.Errorf("%s lacks %q: %s", name, want, got)
+		}
+	}
+	order := ""
+	for _, e := range w.entries() {
+		switch r := e.Record.(type) {
+		case machine.Stopping:
+			if r.RunID == id {
+				order += "stopping "
+			}
+		case machine.Gathered:
+			order += "gathered "
+		case machine.Ended:
+			if r.RunID == id {
+				order += string(r.State)
+			}
+		}
+	}
+	if order != "stopping gathered FAILED" {
+		t.Errorf("it was %s", order)
+	}
+}
+
+// Likewise where a check fails the task: of the run that it is about, or of all if
+// it is the task's own; the stops of those that it is not about wait for nothing.
+func TestEvidenceOfUnhealthyTask(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		t.Run(strconv.FormatBool(whole), func(t *testing.T) {
+			a, b := sh("a", "touch up; exec sleep 1000"), sh("b", "exec sleep 1000")
+			spec := tasks(a, b)
+			if check := sick(task.FailTask, ""); whole {
+				spec.Check = &check
+			} else {
+				spec.Processes[0].Checks = []task.Check{check}
+			}
+			w := newWorld(t, spec)
+			w.start()
+			w.untilUp()
+			w.untilStarted("b")
+			w.write(w.sandbox("sick"), "")
+			if s := w.finished(); s.State != machine.Failed || !strings.Contains(s.Reason, "alive is unhealthy") {
+				t.Errorf("%s: %s", s.State, s.Reason)
+			}
+			bundles, err := filepath.Glob(string(w.dir) + "/runs/*/0/evidence/health/procs.txt")
+			if want := map[bool]int{false: 1, true: 2}[whole]; err != nil || len(bundles) != want {
+				t.Errorf("gathered are %q, %v", bundles, err)
+			}
+		})
+	}
+}
+
+// A capture command that does not end holds up a stop by no more than half of the
+// time that the stop has.
+func TestEvidenceCaptureHangs(t *testing.T) {
+	p := sh("a", "trap 'rm sick; exit 0' TERM; touch up; while :; do sleep 0.01; done")
+	p.MaxFailures, p.StopTimeout = 2, task.Duration(2*time.Second)
+	p.Checks = []task.Check{sick(task.Restart, "echo begun; sleep 1000")}
+	w := newWorld(t, tasks(p))
+	w.start()
+	w.untilUp()
+	w.write(w.sandbox("sick"), "")
+	e := w.ended(task.RunID{Process: "a"})
+	if e.State != machine.RunFailed || e.Signal != 0 || e.Exit == nil || *e.Exit != 0 {
+		t.Errorf("it was not left the time to end: %+v", e)
+	}
+	w.ask(control.PathKill, `{"grace":"10s"}`, 200)
+	w.finished()
+	id := task.RunID{Process: "a"}
+	if got := w.bundle(id, "health", "reason.txt"); !strings.Contains(got, "missing: the capture command: it was killed when its time was over") {
+		t.Errorf("reason.txt: %s", got)
+	}
+	if got := w.bundle(id, "health", "capture.txt"); got != "begun\n" {
+		t.Errorf("capture.txt: %q", got)
+	}
+}

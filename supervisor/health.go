@@ -82,7 +82,7 @@ func (b *brain) hearChecks() {
 		}
 		q.gather(machine.Answer{
 			At: machine.Instant{Boot: t.Boot, Wall: t.At.UnixNano()}, Outcome: t.Answer.Outcome,
-			Phase: string(t.Answer.Phase), Reason: t.Answer.Reason, Excerpt: t.Answer.Excerpt, Latency: int64(t.Answer.Latency),
+			Phase: string(t.Answer.Phase), Reason: t.Answer.Reason, Excerpt: t.Answer.Excerpt, Latency: int64(t.Answer.Latency), Missed: t.Missed,
 		})
 		if !slices.Contains(b.due, id) {
 			b.due = append(b.due, id)
@@ -131,6 +131,9 @@ func (b *brain) recordAnswers() error {
 			return err
 		}
 		q.verdict, q.answers = r.State.Verdict, nil
+		if q.verdict == judge.Unhealthy {
+			b.inquireSick()
+		}
 	}
 	return nil
 }
