@@ -11,7 +11,7 @@ import (
 // be counted. The difference of two of one group says what did meanwhile. What
 // the kernel does not count is 0.
 type Strain struct {
-	Throttled int64         // periods of 100 ms, most often, at whose end a quota had been used up: of the group, or of one above
+	Throttled int64         // how often a quota was used up before its period, most often 100 ms, was over: of the group, or of one above
 	Stalled   time.Duration // for which everybody in the group stood waiting for memory
 	Machine   time.Duration // likewise, on the machine
 }

@@ -20,7 +20,8 @@ type Answer struct {
 	Phase   string        `json:"phase,omitempty"`
 	Reason  string        `json:"reason,omitempty"` // a sentence; empty for ok
 	Excerpt string        `json:"excerpt,omitempty"`
-	Latency int64         `json:"latency"` // nanoseconds
+	Latency int64         `json:"latency"`          // nanoseconds
+	Missed  int           `json:"missed,omitempty"` // attempts before this one that were left out, for an earlier one or we were late
 }
 
 type (
@@ -98,6 +99,7 @@ type Answers struct {
 	Inconclusive  int `json:"inconclusive"`
 	Misconfigured int `json:"misconfigured"`
 	Snoozed       int `json:"snoozed"`
+	Missed        int `json:"missed"` // attempts that were left out
 }
 
 // Sickness is an unhealthy verdict that is acted upon.
@@ -255,14 +257,15 @@ func (s *Snoozed) covers(id CheckID) bool {
 
 // Consider is the record to write now for the answers to a check that have been
 // gathered since its last one, oldest first. ok is false while they change
-// nothing and are few, and of a run that is not asked any more. An answer that
-// came after somebody had snoozed the check is Snoozed, whatever it was.
+// nothing, begin or end no snooze and are few, and of a run that is not asked any
+// more. An answer that came after somebody had snoozed the check is Snoozed,
+// whatever it was.
 func (m *Machine) Consider(id CheckID, run int, gathered ...Answer) (r Answered, ok bool) {
 	c, was := m.toJudge(id, run)
 	if c == nil || len(gathered) == 0 {
 		return Answered{}, false
 	}
-	r = Answered{CheckID: id, Run: run, State: was}
+	r = Answered{CheckID: id, Run: run, State: was.Judged}
 	for _, a := range gathered {
 		if a.Outcome != judge.Snoozed && m.snoozedAt(id, a.At) {
 			a.Outcome, ok = judge.Snoozed, true
@@ -278,32 +281,39 @@ func (m *Machine) Consider(id CheckID, run int, gathered ...Answer) (r Answered,
 			break // what comes after it is of no account
 		}
 	}
-	return r, ok || r.State != was || len(gathered) >= gatheredAnswers
+	wakes := was.dozes() != (r.Answers[len(r.Answers)-1].Outcome == judge.Snoozed)
+	return r, ok || wakes || r.State != was.Judged || len(gathered) >= gatheredAnswers
+}
+
+// dozes says that the last answer was that the check is snoozed.
+func (s *CheckState) dozes() bool {
+	n := len(s.Answers)
+	return n > 0 && s.Answers[n-1].Outcome == judge.Snoozed
 }
 
 // acts says that an unhealthy verdict is acted upon.
 func (c *check) acts() bool { return c.def.Action != task.NoAction }
 
 // toJudge is a check and how it stands, nil if nothing that it answers counts.
-func (m *Machine) toJudge(id CheckID, run int) (*check, judge.State) {
+func (m *Machine) toJudge(id CheckID, run int) (*check, *CheckState) {
 	if m.quiet() {
-		return nil, judge.State{}
+		return nil, nil
 	}
 	checks, states := m.checks, m.Checks
 	if id.Process != "" {
 		p, of := m.find(task.RunID{Process: id.Process, Run: run})
 		if p == nil || of == nil || !p.askable(of) {
-			return nil, judge.State{}
+			return nil, nil
 		}
 		checks, states = p.checks, of.Checks
 	}
 	for i := range checks {
 		if checks[i].def.Name == id.Check {
 			if s := stateOf(states, id.Check); s != nil {
-				return &checks[i], s.Judged
+				return &checks[i], s
 			}
-			return &checks[i], judge.State{}
+			return &checks[i], &CheckState{}
 		}
 	}
-	return nil, judge.State{}
+	return nil, nil
 }

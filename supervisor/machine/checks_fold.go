@@ -104,13 +104,40 @@ func (m *Machine) foldCheck(r Record) {
 	case Answered:
 		m.answered(r)
 	case Snoozed:
-		m.asking++
-		m.Snoozes = slices.DeleteFunc(slices.Clone(m.Snoozes), func(s Snooze) bool { return s.Process == r.Process && s.Check == r.Check })
+		m.unsnooze(func(s Snooze) bool { return s.Process == r.Process && s.Check == r.Check })
 		m.Snoozes = append(m.Snoozes, Snooze{r, m.at})
+		m.restandAll()
 	case Unsnoozed:
-		m.asking++
-		m.Snoozes = slices.DeleteFunc(slices.Clone(m.Snoozes), func(s Snooze) bool { return r.ends(&s) })
+		m.unsnooze(func(s Snooze) bool { return r.ends(&s) })
+		m.restandAll()
 	}
+}
+
+// unsnooze ends snoozes. Runs that others wait for to be healthy, and that could
+// not become so meanwhile, get that much longer.
+func (m *Machine) unsnooze(over func(Snooze) bool) {
+	m.asking++
+	var left []Snooze
+	for _, s := range m.Snoozes {
+		if !over(s) {
+			left = append(left, s)
+			continue
+		}
+		for i := range m.procs {
+			p := &m.procs[i]
+			run := p.live()
+			if run == nil || run.State != Running || !p.awaited[healthy] || run.Healthy != (Instant{}) || !p.snoozedBy(s) {
+				continue
+			}
+			lasted := m.at.Boot - max(s.At.Boot, run.Started.Boot)
+			run.Stood = later(run.Stood, task.Duration(lasted))
+		}
+	}
+	m.Snoozes = left
+}
+
+func (p *process) snoozedBy(s Snooze) bool {
+	return slices.ContainsFunc(p.checks, func(c check) bool { return s.covers(CheckID{p.def.Name, c.def.Name}) })
 }
 
 // ends says that a snooze is over with this record.
@@ -162,6 +189,7 @@ func withAnswers(states []CheckState, r Answered, at Instant) []CheckState {
 	}
 	for _, a := range r.Answers {
 		s.Counts.add(a.Outcome)
+		s.Counts.Missed += a.Missed
 	}
 	return states
 }
