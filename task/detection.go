@@ -50,10 +50,9 @@ func ceil(d, span Duration) int {
 	return int(n)
 }
 
-// plus and times stop at the longest duration there is. They want nothing
-// negative.
+// plus and times stop at the longest duration there is.
 func (d Duration) plus(e Duration) Duration {
-	if d > math.MaxInt64-e {
+	if e > 0 && d > math.MaxInt64-e {
 		return math.MaxInt64
 	}
 	return d + e

@@ -5,7 +5,8 @@
 // In comes a task as Go values or as JSON that we wrote ourselves (task.json);
 // out come the same values with every default filled in, the problems found in
 // them (Problem, each with a Path), their graph (Edges), how late their checks
-// see a hang (Check.Detection), their templates expanded (Expand), their differences (Diff), and names for them (NewID).
+// see a hang (Check.Detection), their templates expanded (Expand), their
+// differences (Diff), and names for them (NewID).
 //
 // Deliberately absent: files that people write. Those come in YAML or JSON
 // through the sub-package file, which keeps the YAML library and the positions

@@ -116,10 +116,16 @@ func FuzzReadLaunch(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add([]byte(`{"version":1,"id":"x","task":{"processes":[{"name":"a","argv":["x"]}]}}`))
+	f.Add([]byte(`{"version":1,"id":"x","ports":{"health":1},"task":{"check":{"http":{"headers":{"A":"b"},"tls":{"ca":"/x"}},"interval":"1ns"},"lifecycle":{"http":{}},"processes":[{"name":"a","argv":["x"],"checks":[{"role":"startup","shell":"x","min_consecutive_successes":3},{"notify":{}}],"pre_stop":{"argv":["x"]}},{"name":"b","cmdline":"x","after":[{"process":"a","when":"healthy","on_lost":"stop"}]}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := ReadLaunch(data)
 		if err != nil {
 			return
+		}
+		for _, c := range l.Task.AllChecks() {
+			if d := c.Detection(); d.Running <= 0 || d.Start <= 0 || d.Starved <= 0 {
+				t.Errorf("a check that may be launched sees a hang after %+v", d)
+			}
 		}
 		again, err := l.Encode()
 		if err != nil {
