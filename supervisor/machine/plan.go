@@ -1,5 +1,7 @@
 package machine
 
+import "slices"
+
 // plan is what Decide must know of all ordinary, or of all final processes
 // without walking them.
 type plan struct {
@@ -113,7 +115,11 @@ func (m *Machine) wake(p *process, run *Run) int64 {
 
 // unready says that somebody waits for the run to be ready, but not for ever.
 func (m *Machine) unready(p *process, run *Run) bool {
-	return m.Pause == nil && m.current(p) && p.def.ReadyTimeout > 0 && run.State == Running && p.lacks(run) != ""
+	if m.Pause != nil || !m.current(p) || p.def.ReadyTimeout <= 0 || run.State != Running {
+		return false
+	}
+	lacks := p.lacks(run)
+	return lacks != "" && (lacks != "healthy" || !slices.ContainsFunc(m.Snoozes, p.snoozedBy))
 }
 
 // lacks is what of a run somebody waits for, and that it never was so far; ""

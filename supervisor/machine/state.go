@@ -113,7 +113,7 @@ type Run struct {
 	Tail    string   `json:"tail,omitempty"`     // kept of the first failure and of the last
 	Left    int      `json:"left,omitempty"`     // descendants that live on
 	OOM     *OOM     `json:"oom,omitempty"`      // its end: something of it was killed for want of memory
-	Stood   int64    `json:"stood,omitempty"`    // nanoseconds for which the task was paused since it started
+	Stood   int64    `json:"stood,omitempty"`    // nanoseconds since its start that ready_timeout leaves out: the task was paused, or its checks snoozed
 	PreStop *Parting `json:"pre_stop,omitempty"` // it was to be stopped, and its pre_stop was begun
 	Stop    *Stopped `json:"stop,omitempty"`     // it was told to stop
 	Kill    Cause    `json:"kill,omitempty"`     // it was killed
