@@ -17,6 +17,7 @@ import (
 type asker struct {
 	*cell
 	asking sync.Mutex
+	closed bool
 }
 
 // Asker asks by running a command; its phase is always healthcheck.Exec, its
@@ -35,7 +36,10 @@ func (a *asker) Close() error {
 	a.shut()
 	a.asking.Lock() // until Ask has come back
 	defer a.asking.Unlock()
-	a.close()
+	if !a.closed {
+		a.closed = true
+		a.close()
+	}
 	return nil
 }
 

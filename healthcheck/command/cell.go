@@ -22,6 +22,8 @@ type cell struct {
 	group cgroup.Group  // in tasks with groups
 	made  bool          // the group is there, and nobody in it
 	dying chan struct{} // not nil: closed when what was killed has been seen dead
+	prior chan struct{} // not nil: closed when the cell before of this name is gone
+	gone  chan struct{} // closed when this one is
 
 	counts cgroup.OOMCounts // of the group at the end of the last time
 }
@@ -29,24 +31,45 @@ type cell struct {
 func limitsOf(dir task.Dir) cgroup.Limits { return sandbox.CommandLimits(dir) }
 
 func (r *Runner) newCell(c *Command) *cell {
-	x := &cell{r: r, c: c}
+	x := &cell{r: r, c: c, gone: make(chan struct{})}
 	x.open, x.shut = context.WithCancel(r.open)
 	if r.tree != nil {
 		x.group = r.tree.Check(c.Name)
 	}
+	r.naming.Lock()
+	defer r.naming.Unlock()
+	x.prior, r.names[c.Name] = r.names[c.Name], x.gone
 	return x
 }
 
-// close has the group removed; what still dies in it does so without us.
+// close has the group removed; what still dies in it does so without us. It is
+// to be called once.
 func (x *cell) close() {
 	x.shut()
-	if !x.made {
+	switch {
+	case x.dying != nil:
+		dying := x.dying
+		x.r.owned.Go(func() {
+			<-dying // or the runner leaves
+			x.leave()
+		})
 		return
+	case x.made:
+		ctx, cancel := context.WithTimeout(x.r.last, lateBy)
+		defer cancel()
+		_ = x.group.Remove(ctx) // the next Open, or the end of the task, removes what stays
 	}
-	x.made = false
-	ctx, cancel := context.WithTimeout(x.r.last, lateBy)
-	defer cancel()
-	_ = x.group.Remove(ctx) // the next Open, or the end of the task, removes what stays
+	x.leave()
+}
+
+// leave lets the next one have the name.
+func (x *cell) leave() {
+	close(x.gone)
+	x.r.naming.Lock()
+	defer x.r.naming.Unlock()
+	if x.r.names[x.c.Name] == x.gone {
+		delete(x.r.names, x.c.Name)
+	}
 }
 
 var (
@@ -56,10 +79,13 @@ var (
 
 // ready sees to it that there is a group without anybody in it.
 func (x *cell) ready(deadline time.Time) error {
-	if x.dying != nil {
+	for _, wait := range []*chan struct{}{&x.prior, &x.dying} {
+		if *wait == nil {
+			continue
+		}
 		select {
-		case <-x.dying:
-			x.dying = nil
+		case <-*wait:
+			*wait = nil
 		case <-time.After(time.Until(deadline)):
 			return errDying
 		case <-x.open.Done():

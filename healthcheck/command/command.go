@@ -24,12 +24,16 @@ type Place struct {
 	Spec shim.Spec
 	Main int    // pid of the run's main process, which becomes DEWAR_PID; 0: there is none
 	Run  string // the run's directory if it has walls, behind which the command goes; else empty
+
+	// Behind, if it is not nil, says Run anew each time, from any goroutine: the
+	// task as a whole is behind the walls of whichever of its runs lives.
+	Behind func() (run string, err error)
 }
 
 // Command is what is run. Exactly one of Shell and Argv.
 type Command struct {
 	Place
-	Name  string   // of its group, at most 200 bytes; no other of this name runs at the same time
+	Name  string   // of its group, at most 200 bytes; who has the same name waits until the one before is gone
 	Shell string   // run by /bin/bash -c
 	Argv  []string // executed without a shell
 	Env   []string // NAME=value beside, and instead of, the place's
@@ -64,10 +68,16 @@ func (c *Command) spec(container string) (shim.Spec, error) {
 	if err != nil {
 		return shim.Spec{}, &shim.Failure{Sentence: err.Error(), Errno: syscall.ENOENT, Command: true}
 	}
+	run := c.Run
+	if c.Behind != nil {
+		if run, err = c.Behind(); err != nil {
+			return shim.Spec{}, err
+		}
+	}
 	s := c.Spec
 	s.Args, s.Counts, s.Group, s.Joins = argv, nil, "", nil
 	extra := slices.Concat([]string{mark + c.Name}, c.Env)
-	if c.Run == "" {
+	if run == "" {
 		if c.Main > 0 {
 			extra = append(extra, "DEWAR_PID="+strconv.Itoa(c.Main))
 		}
@@ -78,7 +88,7 @@ func (c *Command) spec(container string) (shim.Spec, error) {
 		return s, errors.New("there is no dewar-container")
 	}
 	const builderUmask = 0o022
-	s.Args = slices.Concat([]string{container, "enter", "--beside", c.Run}, extra, []string{"--"}, argv)
+	s.Args = slices.Concat([]string{container, "enter", "--beside", run}, extra, []string{"--"}, argv)
 	s.Env = with(marks(s.Env), extra[:1])
 	s.UID, s.GID, s.Groups, s.User = 0, 0, nil, "root"
 	s.Umask, s.NoNewPrivs, s.Cwd = builderUmask, false, "/"
@@ -150,7 +160,7 @@ const wallWords = "dewar-container: "
 // unwall makes of a result behind walls one that was not executed, if so.
 func (c *Command) unwall(r Result) Result {
 	const systemFailed = 111
-	if c.Run == "" || r.Exit != systemFailed {
+	if c.Run == "" && c.Behind == nil || r.Exit != systemFailed {
 		return r
 	}
 	lines := strings.Split(strings.TrimSpace(string(r.Output)), "\n")

@@ -220,14 +220,7 @@ func TestClose(t *testing.T) {
 		asker := w.Asker(w.shell("c", "touch began; sleep 1000 & sleep 1000"))
 		answered := make(chan judge.Outcome)
 		go func() { answered <- asker.Ask(time.Now().Add(2 * patience)).Outcome }()
-		for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-			if _, err := os.Stat(w.dir.Sandbox() + "/began"); err == nil {
-				break
-			}
-			if time.Now().After(end) {
-				w.Fatal("it never began")
-			}
-		}
+		w.untilBegan()
 		if err := asker.Close(); err != nil {
 			w.Error(err)
 		}
@@ -250,14 +243,7 @@ func TestOpenClears(t *testing.T) {
 		go func() {
 			done <- left.Run(w.shell("c", "setsid sleep 1000 & echo $! > began; sleep 1000"), time.Now().Add(2*patience))
 		}()
-		for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-			if text, err := os.ReadFile(w.dir.Sandbox() + "/began"); err == nil && len(text) > 0 {
-				break
-			}
-			if time.Now().After(end) {
-				w.Fatal("it never began")
-			}
-		}
+		w.untilBegan()
 		w.open()
 		if left := w.living(); len(left) > 0 {
 			w.Errorf("left: %v", left)

@@ -24,6 +24,9 @@ type Runner struct {
 	last  context.Context // done: who does not die is not waited for any more
 	leave context.CancelFunc
 	owned sync.WaitGroup // whoever runs a command, and buries it
+
+	naming sync.Mutex
+	names  map[string]chan struct{} // closed when the last one of a name is gone
 }
 
 // Open kills and removes what is left in checks/, by an earlier brain most
@@ -34,7 +37,7 @@ func Open(ctx context.Context, dir task.Dir, tree *cgroup.Tree, container string
 	if err := Clear(ctx, dir, tree); err != nil {
 		return nil, err
 	}
-	r := &Runner{dir: dir, tree: tree, container: container}
+	r := &Runner{dir: dir, tree: tree, container: container, names: make(map[string]chan struct{})}
 	if tree != nil {
 		r.limits = limitsOf(dir)
 		if err := tree.Checks().Make(); err != nil {
