@@ -1,0 +1,273 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/dewarhq/dewar/healthcheck"
+	"github.com/dewarhq/dewar/healthcheck/judge"
+	"github.com/dewarhq/dewar/task"
+)
+
+// target is whom to connect to.
+type target struct {
+	place  Place
+	name   string       // the host as it is written, for people and for TLS
+	socket string       // path of a unix socket, as the process sees it
+	port   int          //
+	addrs  []netip.Addr // literal; none: name is to be resolved each time
+	both   bool         // addrs are localhost's: success on either
+	first  atomic.Int32 // index of the one of both that answered last
+
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	closed bool
+}
+
+func newTarget(host string, port task.Port, socket string, p Place) (*target, error) {
+	t := &target{place: p, name: host}
+	if socket != "" {
+		t.socket, t.name = p.inside(socket), "localhost"
+		return t, nil
+	}
+	if t.port = port.Number(p.Ports); t.port == 0 {
+		return nil, fmt.Errorf("port %s has no number here", task.Quote(string(port)))
+	}
+	if host == "" || host == "localhost" {
+		t.name, t.both = "localhost", true
+		t.addrs = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	} else if addr, err := netip.ParseAddr(host); err == nil {
+		t.addrs = []netip.Addr{addr}
+	}
+	return t, nil
+}
+
+// hostPort is what a Host header says.
+func (t *target) hostPort() string {
+	if t.socket != "" {
+		return t.name
+	}
+	return net.JoinHostPort(t.name, strconv.Itoa(t.port))
+}
+
+// talk is what one does on a connection, until the deadline that it has.
+type talk func(net.Conn) healthcheck.Answer
+
+// ask connects and talks. Of localhost's two addresses the second is asked when
+// the first has failed, or half the time is over; a success of either will do.
+func (t *target) ask(deadline time.Time, say talk) healthcheck.Answer {
+	begun := time.Now()
+	answer := t.askAny(begun, deadline, say)
+	answer.Latency = time.Since(begun)
+	return answer
+}
+
+func (t *target) askAny(begun, deadline time.Time, say talk) healthcheck.Answer {
+	switch {
+	case t.socket != "":
+		return t.askUnix(deadline, say)
+	case len(t.addrs) == 0:
+		return t.askName(deadline, say)
+	case !t.both:
+		return t.askAddr(t.addrs[0], deadline, say)
+	}
+	at := int(t.first.Load())
+	answers := make(chan healthcheck.Answer, 1)
+	go func() { answers <- t.askAddr(t.addrs[at], deadline, say) }()
+	half := time.NewTimer(deadline.Sub(begun) / 2)
+	defer half.Stop()
+	var first healthcheck.Answer
+	waiting := false
+	select {
+	case first = <-answers:
+		if first.Outcome == judge.OK {
+			return first
+		}
+	case <-half.C:
+		waiting = true
+	}
+	second := t.askAddr(t.addrs[1-at], deadline, say)
+	if second.Outcome == judge.OK {
+		t.first.Store(int32(1 - at))
+		return second
+	}
+	if waiting {
+		if first = <-answers; first.Outcome == judge.OK {
+			return first
+		}
+	}
+	return telling(first, second)
+}
+
+// telling is which of two answers says more: of one who could be connected to,
+// or at least refused to be. (Without IPv6 on the machine ::1 is an address that
+// is not available.)
+func telling(a, b healthcheck.Answer) healthcheck.Answer {
+	if a.Phase == healthcheck.Connect && (b.Phase != healthcheck.Connect || a.Outcome == judge.Inconclusive) {
+		return b
+	}
+	return a
+}
+
+func (t *target) askAddr(addr netip.Addr, deadline time.Time, say talk) healthcheck.Answer {
+	return t.connect("tcp", netip.AddrPortFrom(addr, uint16(t.port)).String(), deadline, say)
+}
+
+// askName resolves in half the time at the most: a resolver that is slow or away
+// says nothing about the target.
+func (t *target) askName(deadline time.Time, say talk) healthcheck.Answer {
+	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(time.Until(deadline)/2))
+	defer cancel()
+	var found []netip.Addr
+	err := t.place.within(func() (err error) {
+		found, err = net.DefaultResolver.LookupNetIP(ctx, "ip", t.name)
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		return healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Resolve, Reason: healthcheck.Clean(fmt.Sprintf("resolve %s: %v", t.name, err))}
+	}
+	var answer healthcheck.Answer
+	for i, addr := range found {
+		share := time.Now().Add(time.Until(deadline) / time.Duration(len(found)-i))
+		if answer = t.askAddr(addr.Unmap(), share, say); answer.Outcome == judge.OK {
+			break
+		}
+	}
+	return answer
+}
+
+// askUnix connects by way of a descriptor of the socket, wherever the process
+// sees it: its path may be too long for an address, and lead out of a root.
+func (t *target) askUnix(deadline time.Time, say talk) healthcheck.Answer {
+	const oPath = 0x200000
+	fd, err := t.place.open(t.socket, oPath)
+	if err != nil {
+		return failed(healthcheck.Connect, &os.PathError{Op: "connect to", Path: t.socket, Err: err})
+	}
+	held := os.NewFile(uintptr(fd), t.socket)
+	defer held.Close()
+	return t.connect("unix", filepath.Join("/proc/self/fd", strconv.Itoa(fd)), deadline, say)
+}
+
+func (t *target) connect(network, address string, deadline time.Time, say talk) (answer healthcheck.Answer) {
+	var conn net.Conn
+	err := t.place.within(func() (err error) {
+		d := net.Dialer{Deadline: deadline, KeepAlive: -1}
+		conn, err = d.Dial(network, address)
+		return err
+	})
+	if err != nil {
+		return failed(healthcheck.Connect, err)
+	}
+	if !t.hold(conn) {
+		return healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Connect, Reason: "asking was ended"}
+	}
+	defer t.part(conn, &answer)
+	if err := conn.SetDeadline(deadline); err != nil {
+		return failed(healthcheck.Connect, err)
+	}
+	return say(conn)
+}
+
+// hold notes a connection, for Close; it is false after that.
+func (t *target) hold(conn net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		conn.Close() //nolint:errcheck // nothing was said on it
+		return false
+	}
+	if t.conns == nil {
+		t.conns = make(map[net.Conn]bool)
+	}
+	t.conns[conn] = true
+	return true
+}
+
+// lingering is how long one who was asked has to close first.
+const lingering = 100 * time.Millisecond
+
+// part closes a connection so that neither side keeps it: when the other side
+// has closed, or has not answered in time, with a reset.
+func (t *target) part(conn net.Conn, answer *healthcheck.Answer) {
+	t.mu.Lock()
+	delete(t.conns, conn)
+	t.mu.Unlock()
+	c, ok := conn.(*net.TCPConn)
+	if !ok {
+		conn.Close() //nolint:errcheck // all has been said
+		return
+	}
+	away := answer.Outcome != judge.OK
+	if !away {
+		var rest [512]byte
+		err := c.SetReadDeadline(time.Now().Add(lingering))
+		for read := 0; err == nil && read < maxBody; {
+			var n int
+			n, err = c.Read(rest[:])
+			read += n
+		}
+		away = !errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	if away {
+		c.SetLinger(0) //nolint:errcheck // then it is closed as usual
+	}
+	c.Close() //nolint:errcheck // all has been said
+}
+
+// Close ends what is being asked.
+func (t *target) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	for conn := range t.conns {
+		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // it is being closed by who asks
+	}
+	return nil
+}
+
+// failed is what an error of asking says: something of the target, unless it is
+// for want of something on our side.
+func failed(phase healthcheck.Phase, err error) healthcheck.Answer {
+	answer := healthcheck.Answer{Outcome: judge.Fail, Phase: phase, Reason: healthcheck.Clean(sentence(phase, err))}
+	for _, ours := range []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, ours) {
+			answer.Outcome = judge.Inconclusive
+		}
+	}
+	return answer
+}
+
+func sentence(phase healthcheck.Phase, err error) string {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no " + wanted(phase) + " in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens: " + err.Error()
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no socket: " + err.Error()
+	}
+	return err.Error()
+}
+
+func wanted(phase healthcheck.Phase) string {
+	switch phase {
+	case healthcheck.Connect:
+		return "connection"
+	case healthcheck.TLS:
+		return "TLS handshake"
+	}
+	return "answer"
+}

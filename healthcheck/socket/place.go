@@ -1,0 +1,88 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/dewarhq/dewar/healthcheck"
+	"github.com/dewarhq/dewar/task"
+)
+
+// Place is where the target of a check lives.
+type Place struct {
+	Ports   map[string]int // the launch's, by name
+	Root    string         // the directory that the process sees as /; empty: the machine's
+	Sandbox string         // the sandbox as the process sees it, absolute
+	NetNS   string         // its network, as /proc/<pid>/ns/net; empty: the machine's
+}
+
+// New is what asks a check of kind http, tcp, grpc or file. The error is a
+// sentence: the check can never be asked.
+func New(c *task.Check, p Place) (healthcheck.Asker, error) {
+	switch {
+	case c.HTTP != nil:
+		return newHTTP(c.HTTP, p)
+	case c.TCP != nil:
+		return newTCP(c.TCP, p)
+	case c.GRPC != nil:
+		return newGRPC(c.GRPC, p)
+	case c.File != nil:
+		return &file{place: p, path: p.inside(c.File.Path), most: time.Duration(c.File.MaxAge)}, nil
+	}
+	return nil, fmt.Errorf("check %s is asked over no socket", task.Quote(c.Name))
+}
+
+// inside is a path as the process sees it.
+func (p Place) inside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(p.Sandbox, path)
+}
+
+func (p Place) root() string {
+	if p.Root == "" {
+		return "/"
+	}
+	return p.Root
+}
+
+// open opens a path as the process sees it: no link leads out of its root.
+func (p Place) open(path string, flags int) (fd int, err error) {
+	root, err := unix.Open(p.root(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(root)
+	return unix.Openat2(root, path, &unix.OpenHow{
+		Flags: uint64(flags) | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+}
+
+// within calls do in the target's network. Its thread is not given back where it
+// has entered another one: it ends with the goroutine.
+func (p Place) within(do func() error) error {
+	if p.NetNS == "" {
+		return do()
+	}
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		ns, err := os.Open(p.NetNS)
+		if err == nil {
+			err = errors.Join(unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET), ns.Close())
+		}
+		if err != nil {
+			done <- fmt.Errorf("enter the network of the process: %w", err)
+			return
+		}
+		done <- do()
+	}()
+	return <-done
+}
