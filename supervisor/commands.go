@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dewarhq/dewar/healthcheck/command"
+	"github.com/dewarhq/dewar/supervisor/shim"
+	"github.com/dewarhq/dewar/supervisor/shim/client"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -56,7 +61,7 @@ func (b *brain) placeOf(id task.RunID) (command.Place, error) {
 
 // placeOfTask is the place of the task as a whole: its user, environment and
 // sandbox. Behind walls that is the place of the first of its processes that
-// runs, if there is one that is of the task's own user: the walls are its run's.
+// runs, of those that are of the task's own user: the walls are its run's.
 func (b *brain) placeOfTask() (command.Place, error) {
 	none := task.DefaultProcess()
 	spec, err := b.standing(&none, task.RunID{})
@@ -66,25 +71,48 @@ func (b *brain) placeOfTask() (command.Place, error) {
 	spec.Env = slices.DeleteFunc(spec.Env, func(e string) bool {
 		return strings.HasPrefix(e, "DEWAR_PROCESS=") || strings.HasPrefix(e, "DEWAR_RUN=")
 	})
+	place := command.Place{Spec: spec}
 	if !b.launch.Task.Isolation.Walled() {
-		return command.Place{Spec: spec}, nil
+		return place, nil
 	}
+	var hosts []string
 	for i := range b.launch.Task.Processes {
-		p := &b.launch.Task.Processes[i]
-		if id, ok := b.liveRun(p.Name); ok && p.User == "" && !p.Final {
-			run, _ := b.machine.Run(id)
-			return command.Place{Spec: spec, Main: run.Pid, Run: b.Dir.Run(id)}, nil
+		if p := &b.launch.Task.Processes[i]; p.User == "" && !p.Final {
+			hosts = append(hosts, p.Name)
 		}
 	}
-	return command.Place{}, errors.New("no process of the task runs behind whose walls a command could be run")
+	dir := b.Dir
+	place.Behind = func() (string, error) { return firstRunning(dir, hosts) }
+	return place, nil
 }
 
-// liveRun is the run of a process that lives.
-func (b *brain) liveRun(process string) (task.RunID, bool) {
-	live := b.machine.Live()
-	at := slices.IndexFunc(live, func(id task.RunID) bool { return id.Process == process })
-	if at < 0 {
-		return task.RunID{}, false
+// firstRunning is the directory of the run that lives of the first of some
+// processes that has one. It reads the shim's files alone.
+func firstRunning(dir task.Dir, processes []string) (string, error) {
+	for _, name := range processes {
+		id, found := newest(dir, name)
+		if !found {
+			continue
+		}
+		s, err := client.ReadStatus(dir, id)
+		if err == nil && s.State == shim.Running && shim.Alive(s.Pid, s.Start) {
+			return dir.Run(id), nil
+		}
 	}
-	return live[at], true
+	return "", errors.New("no process of the task runs behind whose walls a command could be run")
+}
+
+// newest is the last run of a process that there is a directory of.
+func newest(dir task.Dir, process string) (id task.RunID, found bool) {
+	id = task.RunID{Process: process, Run: -1}
+	entries, err := os.ReadDir(filepath.Dir(dir.Run(task.RunID{Process: process})))
+	if err != nil {
+		return id, false
+	}
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			id.Run = max(id.Run, n)
+		}
+	}
+	return id, id.Run >= 0
 }

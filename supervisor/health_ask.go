@@ -97,11 +97,15 @@ func (b *brain) asker(a machine.Asked, c *task.Check) (healthcheck.Asker, error)
 	return b.socketAsker(a, c)
 }
 
-// commandAsker runs a command in the place of the run, or of the task.
+// commandAsker runs a command in the place of the run, or of the task. What we
+// cannot do is not the target's fault, and not the check's.
 func (b *brain) commandAsker(a machine.Asked, c *task.Check) (healthcheck.Asker, error) {
+	cannot := func(err error) (healthcheck.Asker, error) {
+		return hopeless{healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Exec, Reason: brief(err.Error())}}, nil
+	}
 	runner, err := b.commands()
 	if err != nil {
-		return nil, err
+		return cannot(err)
 	}
 	var place command.Place
 	if a.Process == "" {
@@ -110,7 +114,7 @@ func (b *brain) commandAsker(a machine.Asked, c *task.Check) (healthcheck.Asker,
 		place, err = b.placeOf(task.RunID{Process: a.Process, Run: a.Run})
 	}
 	if err != nil {
-		return nil, err
+		return cannot(err)
 	}
 	return runner.Asker(command.Command{Place: place, Name: commandName(a.CheckID), Shell: c.Shell, Argv: c.Argv}), nil
 }
