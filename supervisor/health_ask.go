@@ -10,6 +10,7 @@ import (
 	"github.com/dewarhq/dewar/healthcheck/command"
 	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/healthcheck/notify"
+	"github.com/dewarhq/dewar/healthcheck/socket"
 	"github.com/dewarhq/dewar/healthcheck/watch"
 	"github.com/dewarhq/dewar/sandbox/cgroup"
 	"github.com/dewarhq/dewar/supervisor/machine"
@@ -120,6 +121,29 @@ func (b *brain) commandAsker(a machine.Asked, c *task.Check) (healthcheck.Asker,
 }
 
 // socketAsker asks over a socket, or looks at a file.
-func (b *brain) socketAsker(_ machine.Asked, c *task.Check) (healthcheck.Asker, error) {
-	return nil, fmt.Errorf("nothing here can ask what check %s asks", task.Quote(c.Name))
+func (b *brain) socketAsker(a machine.Asked, c *task.Check) (healthcheck.Asker, error) {
+	return socket.New(c, b.socketPlace(a))
+}
+
+// socketPlace is where the target of a check lives: behind the walls of its run,
+// or for the task's own check of the first run that lives; they share one network.
+func (b *brain) socketPlace(a machine.Asked) socket.Place {
+	place := socket.Place{Ports: b.launch.Ports, Sandbox: b.Dir.Sandbox()}
+	walls := b.launch.Task.Isolation
+	if !walls.Walled() {
+		return place
+	}
+	id := task.RunID{Process: a.Process, Run: a.Run}
+	if live := b.machine.Live(); a.Process == "" && len(live) > 0 {
+		id = live[0]
+	}
+	run, _ := b.machine.Run(id)
+	if run.Pid == 0 {
+		return place
+	}
+	place.Root = fmt.Sprintf("/proc/%d/root", run.Pid)
+	if walls.Network == task.NetworkNone {
+		place.NetNS = fmt.Sprintf("/proc/%d/ns/net", run.Pid)
+	}
+	return place
 }
