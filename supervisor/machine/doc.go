@@ -8,7 +8,8 @@
 // absent: clocks, goroutines, logs, files, processes. The same fold serves the
 // brain, which decides, and the observer and the CLI, which only read; that is
 // why it is a package of its own and not supervisor/machine.go. It imports
-// task and the standard library, and a test watches that.
+// task, healthcheck/judge, which is as pure, and the standard library, and a test
+// watches that.
 //
 //	           the loop (package supervisor)                 machine
 //	bell, request, timer ──▶ read the truth
@@ -57,17 +58,20 @@
 // # Edges
 //
 // An edge gates a start and is looked at whenever its successor is to start,
-// again for each of the successor's runs. It never stops anything. What the
-// predecessor a must be at that moment:
+// again for each of the successor's runs. It stops nothing unless on_lost says so.
+// What the predecessor a must be at that moment:
 //
-//	           no run yet  live               between runs,  finished         failed for good
-//	                                          or held
+//	           no run yet  live                   between runs,  finished         failed for good
+//	                                              or held
 //	started    no          once it has ever recorded Started: yes, for good
-//	ready      no          the live run said  no             if its last run  no
-//	                       so, and is not                    had said so
+//	ready      no          the live run said      no             if its last run  no
+//	                       so, and is not                        had said so
 //	                       being stopped
-//	success    no          no                 no             yes (1)          no
-//	exit       no          no                 no             yes              yes
+//	healthy    no          all its checks have    no             no               no
+//	                       passed, and it is not
+//	                       being stopped
+//	success    no          no                     no             yes (1)          no
+//	exit       no          no                     no             yes              yes
 //
 // (1) An ephemeral process that gave up after max_failures counts as finished
 // for the plan and for exit, but it has not succeeded: success stays no.
@@ -75,8 +79,43 @@
 // failed: edges from it are as the table says for what it is now. Successors
 // that run are not touched.
 //
-// ready_timeout applies to those processes alone at which an edge "ready"
-// points; it counts from the start of the run, 0 means no limit.
+// Of a run that lives an edge "ready" or "healthy" may be lost. With on_lost: stop
+// the successor's run is stopped at once, with restart as soon as all such edges of
+// it are satisfied again; neither counts a failure, and the next run waits for its
+// edges as always. What stands still is not stopped before it goes on.
+//
+// ready_timeout applies to those processes alone at which an edge "ready" or
+// "healthy" points; it counts from the start of the run until it has been so once,
+// 0 means no limit. The time leaves out for how long the task was paused, and,
+// where it is the checks that have not passed, for how long one was snoozed.
+//
+// # Checks
+//
+// The machine says what is to be asked (Asking; AskingChanged, so that nobody
+// compares), judges the answers (Consider) and acts upon verdicts:
+//
+//	Asking ──▶ ask, again and again ──▶ answers, gathered in the loop
+//	              Consider(check, run, all since the last record) ──▶ Answered, or not yet
+//	              journal.Append, Apply ──▶ the verdict ──▶ Decide
+//
+//   - The checks of a process belong to a run, which begins with none of them
+//     answered. They are asked from Started on until the run is to be stopped: at
+//     first the startup checks, and when all of these have passed, the others.
+//   - The task's own check is asked, as of run 0, from the first start of an
+//     ordinary process on. It begins anew after another boot, as everything does.
+//   - Nothing is asked, and no answer counts, of a task that is paused, ending or
+//     to be killed, nor of a run that is being stopped or has ended.
+//   - A record is written when anything changes that the next verdict may depend
+//     on, or when ten answers are gathered. So a brain that dies forgets answers
+//     that made no difference, and nothing else: no failure, no grace. A new one
+//     changes no verdict before it has an answer of its own.
+//   - Unhealthy with fail_task: the ordinary plan ends as FAILED. With restart: the
+//     run is stopped, and if it ends by that it is FAILED with the verdict as its
+//     reason; nothing more is decided for it. With none: it is said, and edges see
+//     it. A check that cannot be asked at all fails the task, whatever its action.
+//   - While a check is snoozed all answers to it are Snoozed. A snooze has an end by
+//     boot time and does not outlive the machine's restart; a second one for the
+//     same words takes the place of the first.
 //
 // # Before the signal
 //
