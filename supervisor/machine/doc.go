@@ -94,28 +94,30 @@
 // The machine says what is to be asked (Asking; AskingChanged, so that nobody
 // compares), judges the answers (Consider) and acts upon verdicts:
 //
-//		Asking ──▶ ask, again and again ──▶ answers, gathered in the loop
-//		              Consider(check, run, all since the last record) ──▶ Answered, or not yet
-//		              journal.Append, Apply ──▶ the verdict ──▶ Decide
+//	Asking ──▶ ask, again and again ──▶ answers, gathered in the loop
+//               Consider(check, run, all since the last record) ──▶ Answered, or not yet
+//               journal.Append, Apply ──▶ the verdict ──▶ Decide
 //
-//	  - The checks of a process belong to a run, which begins with none of them
-//	    answered. They are asked from Started on until the run is to be stopped: at
-//	    first the startup checks, and when all of these have passed, the others.
-//	  - The task's own check is asked, as of run 0, from the first start of an
-//	    ordinary process on. It begins anew after another boot, as everything does.
-//	  - Nothing is asked, and no answer counts, of a task that is paused, ending or
-//	    to be killed, nor of a run that is being stopped or has ended.
-//	  - A record is written when anything changes that the next verdict may depend
-//	    on, or when ten answers are gathered. So a brain that dies forgets answers
-//	    that made no difference, and nothing else: no failure, no grace. A new one
-//	    changes no verdict before it has an answer of its own.
-//	  - Unhealthy with fail_task: the ordinary plan ends as FAILED. With restart: the
-//	    run is stopped, and if it ends by that it is FAILED with the verdict as its
-//	    reason; nothing more is decided for it. With none: it is said, and edges see
-//	    it. A check that cannot be asked at all fails the task, whatever its action.
-//	  - While a check is snoozed all answers to it are Snoozed. A snooze has an end by
-//	    boot time and does not outlive the machine's restart; a second one for the
-//	    same words takes the place of the first.
+// What is asked, what counts, and what comes of it:
+//
+//   - The checks of a process belong to a run, which begins with none of them
+//     answered. They are asked from Started on until the run is to be stopped: at
+//     first the startup checks, and when all of these have passed, the others.
+//   - The task's own check is asked, as of run 0, from the first start of an
+//     ordinary process on. It begins anew after another boot, as everything does.
+//   - Nothing is asked, and no answer counts, of a task that is paused, ending or
+//     to be killed, nor of a run that is being stopped or has ended.
+//   - A record is written when anything changes that the next verdict may depend
+//     on, or when ten answers are gathered. So a brain that dies forgets answers
+//     that made no difference, and nothing else: no failure, no grace. A new one
+//     changes no verdict before it has an answer of its own.
+//   - Unhealthy with fail_task: the ordinary plan ends as FAILED. With restart: the
+//     run is stopped, and if it ends by that it is FAILED with the verdict as its
+//     reason; nothing more is decided for it. With none: it is said, and edges see
+//     it. A check that cannot be asked at all fails the task, whatever its action.
+//   - While a check is snoozed all answers to it are Snoozed. A snooze has an end by
+//     boot time and does not outlive the machine's restart; a second one for the
+//     same words takes the place of the first.
 //
 // # Before the signal
 //
