@@ -95,8 +95,8 @@
 // compares), judges the answers (Consider) and acts upon verdicts:
 //
 //	Asking ──▶ ask, again and again ──▶ answers, gathered in the loop
-//               Consider(check, run, all since the last record) ──▶ Answered, or not yet
-//               journal.Append, Apply ──▶ the verdict ──▶ Decide
+//	              Consider(check, run, all since the last record) ──▶ Answered, or not yet
+//	              journal.Append, Apply ──▶ the verdict ──▶ Decide
 //
 // What is asked, what counts, and what comes of it:
 //
