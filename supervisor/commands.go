@@ -75,20 +75,27 @@ func (b *brain) placeOfTask() (command.Place, error) {
 	if !b.launch.Task.Isolation.Walled() {
 		return place, nil
 	}
-	var hosts []string
-	for i := range b.launch.Task.Processes {
-		if p := &b.launch.Task.Processes[i]; p.User == "" && !p.Final {
-			hosts = append(hosts, p.Name)
-		}
+	dir, hosts := b.Dir, b.ordinary()
+	place.Behind = func() (string, error) {
+		id, _, err := firstRunning(dir, hosts)
+		return dir.Run(id), err
 	}
-	dir := b.Dir
-	place.Behind = func() (string, error) { return firstRunning(dir, hosts) }
 	return place, nil
 }
 
-// firstRunning is the directory of the run that lives of the first of some
-// processes that has one. It reads the shim's files alone.
-func firstRunning(dir task.Dir, processes []string) (string, error) {
+// ordinary are the names of the ordinary processes of the task's own user.
+func (b *brain) ordinary() (names []string) {
+	for i := range b.launch.Task.Processes {
+		if p := &b.launch.Task.Processes[i]; p.User == "" && !p.Final {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// firstRunning is the run that lives of the first of some processes that has one.
+// It reads the shim's files alone.
+func firstRunning(dir task.Dir, processes []string) (task.RunID, shim.Status, error) {
 	for _, name := range processes {
 		id, found := newest(dir, name)
 		if !found {
@@ -96,10 +103,10 @@ func firstRunning(dir task.Dir, processes []string) (string, error) {
 		}
 		s, err := client.ReadStatus(dir, id)
 		if err == nil && s.State == shim.Running && shim.Alive(s.Pid, s.Start) {
-			return dir.Run(id), nil
+			return id, s, nil
 		}
 	}
-	return "", errors.New("no process of the task runs behind whose walls a command could be run")
+	return task.RunID{}, shim.Status{}, errors.New("no process of the task runs behind whose walls something could be asked")
 }
 
 // newest is the last run of a process that there is a directory of.

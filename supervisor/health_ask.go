@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -102,7 +101,7 @@ func (b *brain) asker(a machine.Asked, c *task.Check) (healthcheck.Asker, error)
 // cannot do is not the target's fault, and not the check's.
 func (b *brain) commandAsker(a machine.Asked, c *task.Check) (healthcheck.Asker, error) {
 	cannot := func(err error) (healthcheck.Asker, error) {
-		return hopeless{healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Exec, Reason: brief(err.Error())}}, nil
+		return hopeless{healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Exec, Reason: healthcheck.Clean(err.Error())}}, nil
 	}
 	runner, err := b.commands()
 	if err != nil {
@@ -126,24 +125,23 @@ func (b *brain) socketAsker(a machine.Asked, c *task.Check) (healthcheck.Asker, 
 }
 
 // socketPlace is where the target of a check lives: behind the walls of its run,
-// or for the task's own check of the first run that lives; they share one network.
+// or for the task's own check of the first run that lives; all share one network.
 func (b *brain) socketPlace(a machine.Asked) socket.Place {
 	place := socket.Place{Ports: b.launch.Ports, Sandbox: b.Dir.Sandbox()}
 	walls := b.launch.Task.Isolation
 	if !walls.Walled() {
 		return place
 	}
-	id := task.RunID{Process: a.Process, Run: a.Run}
-	if live := b.machine.Live(); a.Process == "" && len(live) > 0 {
-		id = live[0]
-	}
-	run, _ := b.machine.Run(id)
-	if run.Pid == 0 {
+	place.Apart = walls.Network == task.NetworkNone
+	if a.Process != "" {
+		run, _ := b.machine.Run(task.RunID{Process: a.Process, Run: a.Run})
+		place.Main = func() (int, error) { return run.Pid, nil }
 		return place
 	}
-	place.Root = fmt.Sprintf("/proc/%d/root", run.Pid)
-	if walls.Network == task.NetworkNone {
-		place.NetNS = fmt.Sprintf("/proc/%d/ns/net", run.Pid)
+	dir, hosts := b.Dir, b.ordinary()
+	place.Main = func() (int, error) {
+		_, s, err := firstRunning(dir, hosts)
+		return s.Pid, err
 	}
 	return place
 }

@@ -17,9 +17,12 @@ import (
 // Place is where the target of a check lives.
 type Place struct {
 	Ports   map[string]int // the launch's, by name
-	Root    string         // the directory that the process sees as /; empty: the machine's
 	Sandbox string         // the sandbox as the process sees it, absolute
-	NetNS   string         // its network, as /proc/<pid>/ns/net; empty: the machine's
+
+	// Main is a process whose root directory is the target's, asked for each time;
+	// nil: the machine's. Its network is the target's, too, with Apart.
+	Main  func() (pid int, err error)
+	Apart bool
 }
 
 // New is what asks a check of kind http, tcp, grpc or file. The error is a
@@ -46,16 +49,17 @@ func (p Place) inside(path string) string {
 	return filepath.Join(p.Sandbox, path)
 }
 
-func (p Place) root() string {
-	if p.Root == "" {
-		return "/"
-	}
-	return p.Root
-}
-
 // open opens a path as the process sees it: no link leads out of its root.
 func (p Place) open(path string, flags int) (fd int, err error) {
-	root, err := unix.Open(p.root(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir := "/"
+	if p.Main != nil {
+		pid, err := p.Main()
+		if err != nil {
+			return -1, err
+		}
+		dir = fmt.Sprintf("/proc/%d/root", pid)
+	}
+	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
@@ -68,13 +72,17 @@ func (p Place) open(path string, flags int) (fd int, err error) {
 // within calls do in the target's network. Its thread is not given back where it
 // has entered another one: it ends with the goroutine.
 func (p Place) within(do func() error) error {
-	if p.NetNS == "" {
+	if p.Main == nil || !p.Apart {
 		return do()
+	}
+	pid, err := p.Main()
+	if err != nil {
+		return err
 	}
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		ns, err := os.Open(p.NetNS)
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 		if err == nil {
 			err = errors.Join(unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET), ns.Close())
 		}
