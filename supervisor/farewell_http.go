@@ -29,10 +29,7 @@ func (b *brain) lifecycleAsker(a machine.Call) (healthcheck.Asker, error) {
 
 // portOf is the number of a port that a check or a call names.
 func (b *brain) portOf(p task.Port) (int, error) {
-	if n, err := strconv.Atoi(string(p)); err == nil {
-		return n, nil
-	}
-	if n, ok := b.launch.Ports[string(p)]; ok {
+	if n := p.Number(b.launch.Ports); n != 0 {
 		return n, nil
 	}
 	return 0, fmt.Errorf("the task has no port named %s", task.Quote(string(p)))
