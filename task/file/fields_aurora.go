@@ -31,7 +31,7 @@ var healthConfigs = structure[healthConfig]{
 
 var healthCheckers = structure[healthChecker]{
 	name:  "a health checker",
-	doc:   "One of http and shell.",
+	doc:   "One of http and shell. If both are there it is shell.",
 	empty: zero[healthChecker],
 	rows: []row[healthChecker]{
 		field("http", optional(auroraHTTP.kind()), func(c *healthChecker) **task.HTTPCheck { return &c.http }, "By a GET of the port health."),
@@ -59,12 +59,16 @@ var shellCheckers = structure[shellChecker]{
 	},
 }
 
-// healthCheckConfig makes Aurora's words ours.
+// healthCheckConfig makes Aurora's words ours. A file that Aurora wrote itself has
+// http, with its defaults, beside shell, which is the one that it asks then.
 var healthCheckConfig = turned(healthConfigs.kind(), func(c healthConfig) task.Check {
-	if c.check.HTTP = c.checker.http; c.checker.shell != nil {
+	http := task.DefaultHTTP()
+	switch {
+	case c.checker.shell != nil:
 		c.check.Shell = c.checker.shell.command
-	} else if c.checker.http == nil {
-		http := task.DefaultHTTP()
+	case c.checker.http != nil:
+		c.check.HTTP = c.checker.http
+	default:
 		c.check.HTTP = &http
 	}
 	return c.check
