@@ -242,6 +242,9 @@ func (c *chunks) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	if c.left -= int64(n); c.left == 0 && err == nil {
 		room := maxLine
 		_, err = readLine(c.r, &room)
