@@ -35,6 +35,10 @@ func (w *world) happen() {
 		can["farewell"] = w.farewell
 		weights = append(weights, "farewell", "farewell", "farewell")
 	}
+	if len(w.m.Asking()) > 0 {
+		can["answer"], can["snooze"] = w.answer, w.snooze
+		weights = append(weights, "snooze", "answer", "answer", "answer", "answer", "answer", "answer", "answer")
+	}
 	can[one(w.t, "event", weights)]()
 	w.settle()
 }

@@ -144,6 +144,7 @@ func (m *Machine) foldRun(r Record) {
 		id = r.RunID
 		p := &m.procs[m.index[id.Process]]
 		p.fork(m.at)
+		p.live().Bereft = p.lost[restarted] > 0
 		m.planOf(p).started++
 		m.Cleared = false
 	case Started:

@@ -59,6 +59,10 @@ func tasks(t *rapid.T) task.Task {
 			GracefulEndpoint: one(t, "graceful", []string{"/quit", "/quit", ""}), GracefulShutdownWait: seconds("graceful wait", 4),
 			ShutdownEndpoint: "/abort", ShutdownWait: seconds("shutdown wait", 4)}}
 	}
+	if draw(t, "check", 0, 3) == 0 {
+		c := aCheck(t, "health", task.Liveness, task.FailTask, task.NoAction)
+		def.Check = &c
+	}
 	sometimes := func(name string, of int) bool { return draw(t, name, 0, of) == 0 }
 	for i := range draw(t, "processes", 1, 8) {
 		p := task.DefaultProcess()
@@ -72,15 +76,29 @@ func tasks(t *rapid.T) task.Task {
 		if sometimes("backoff", 2) {
 			p.Backoff = &task.Backoff{Max: seconds("backoff max", 12), Reset: seconds("backoff reset", 4)}
 		}
+		if !p.Final {
+			p.Checks = someChecks(t)
+		}
 		for j := range i {
 			if def.Processes[j].Final == p.Final && sometimes("edge", 3) {
-				p.After = append(p.After, task.Edge{Process: fmt.Sprintf("p%d", j),
-					When: one(t, "when", []task.When{task.WhenStarted, task.WhenReady, task.WhenSuccess, task.WhenExit})})
+				p.After = append(p.After, anEdge(t, def.Processes[j]))
 			}
 		}
 		def.Processes = append(def.Processes, p)
 	}
 	return def
+}
+
+// anEdge draws an edge from a process.
+func anEdge(t *rapid.T, from task.Process) task.Edge {
+	e := task.Edge{Process: from.Name, When: one(t, "when", []task.When{task.WhenStarted, task.WhenReady, task.WhenHealthy, task.WhenSuccess, task.WhenExit})}
+	if e.When == task.WhenHealthy && len(from.Checks) == 0 {
+		e.When = task.WhenReady
+	}
+	if e.CanBeLost() {
+		e.OnLost = one(t, "on_lost", task.OnLosts)
+	}
+	return e
 }
 
 // live lets a task live, at most so many events long, and ends it.

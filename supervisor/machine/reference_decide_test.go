@@ -17,7 +17,7 @@ func (r *reference) decide(now int64) []Record {
 		if over, ok := r.over(now); ok {
 			return []Record{over}
 		}
-		return r.work(false, now)
+		return append(r.unsnoozings(now), r.work(false, now)...)
 	case StateCleaning:
 		switch {
 		case r.cleared:
@@ -53,7 +53,7 @@ func (r *reference) over(now int64) (Cleaning, bool) {
 		if r.budget.epoch == r.epoch {
 			c.By = r.budget.boot
 		}
-	case r.unfit:
+	case r.unfit, r.misjudged:
 		c.Result = Failed
 	case most > 0 && r.failed() >= most:
 		c.Result = Failed
@@ -92,6 +92,8 @@ func (r *reference) stops(p *refProcess, now int64) []Record {
 		cause, wanted = CauseStop, true
 	case p.again:
 		cause, wanted = CauseRestart, true
+	case r.phase == Active:
+		cause, wanted = r.dismissed(p)
 	}
 	if run := p.live(); wanted && run != nil && run.epoch == r.epoch && run.parting == nil && run.stop == nil && !run.killed {
 		records = append(records, r.stopRecord(p, len(p.runs)-1, cause, now))
@@ -128,19 +130,14 @@ func (r *reference) timeUp(p *refProcess, now int64) []Record {
 	}
 	var records []Record
 	if run := p.live(); run != nil && !run.killed {
-		awaited := false
-		for _, list := range r.edges {
-			for _, e := range list {
-				awaited = awaited || e.Process == p.def.Name && e.When == task.WhenReady
-			}
-		}
+		_, dismissed := r.dismissed(p)
 		switch {
 		case run.stop != nil && run.stop.passed(r.epoch, now):
 			records = append(records, Killing{task.RunID{Process: p.def.Name, Run: len(p.runs) - 1}, CauseTimeout})
 		case run.stop == nil && run.parting != nil && run.parting.passed(r.epoch, now):
 			records = append(records, r.stopRecord(p, len(p.runs)-1, run.cause, now))
-		case run.stop == nil && run.parting == nil && r.phase != StateCleaning && !p.held && !p.again && awaited && run.started != nil && !run.ready &&
-			!r.paused && p.def.ReadyTimeout > 0 && *run.started+int64(p.def.ReadyTimeout)+run.stood <= now:
+		case run.stop == nil && run.parting == nil && r.phase != StateCleaning && !p.held && !p.again && !(r.phase == Active && dismissed) &&
+			run.started != nil && !r.paused && p.def.ReadyTimeout > 0 && r.late(p, now):
 			records = append(records, r.stopRecord(p, len(p.runs)-1, CauseNotReady, now))
 		}
 	}

@@ -28,6 +28,10 @@ type reference struct {
 	calls  []refCall
 	parted bool
 
+	whole     refHealth
+	misjudged bool // a verdict ends the task
+	snoozes   []refSnooze
+
 	paused   bool
 	pausedAt int64
 	unfit    bool // over its disk, denied, or starved while all are to die with one
@@ -72,7 +76,11 @@ type refRun struct {
 	left     int
 	leftStop *moment
 	leftKill bool
-	stood    int64 // for so long it was paused
+	stood    int64 // for so long it was paused, or could not be healthy
+
+	refHealth
+	wasHealthy bool
+	bereft     bool // an edge with on_lost: restart was lost
 }
 
 func (p *refProcess) last() *refRun {
@@ -96,6 +104,7 @@ func refer(t task.Task, entries []Entry, full bool) *reference {
 	}
 	for _, e := range entries {
 		r.read(e.At.Boot, e.Record)
+		r.look()
 	}
 	return r
 }
@@ -133,6 +142,8 @@ func (r *reference) read(at int64, rec Record) {
 		r.hasten(at)
 	case Calling, Called, Parted, PreStopping, PreStopped:
 		r.readFarewell(at, rec)
+	case Answered, Snoozed, Unsnoozed:
+		r.readCheck(at, rec)
 	case Finalizing:
 		r.phase = StateFinalizing
 	case Clearing:
@@ -171,6 +182,7 @@ func (r *reference) goOn(at int64) {
 func (r *reference) takenUp(rec TakenUp) {
 	if r.boot != "" && r.boot != rec.BootID {
 		r.epoch++
+		r.whole, r.snoozes = refHealth{}, nil
 		r.nothingIsLeft()
 	}
 	r.boot = rec.BootID
@@ -297,14 +309,14 @@ func (r *reference) satisfied(e task.Edge) bool {
 	last := a.last()
 	switch e.When {
 	case task.WhenStarted:
-		return slices.ContainsFunc(a.runs, func(run *refRun) bool {
-			return run.started != nil || run.end != nil && (run.end.Exit != nil || run.end.Signal != 0)
-		})
+		return slices.ContainsFunc(a.runs, (*refRun).begun)
 	case task.WhenReady:
 		if a.live() != nil {
 			return last.ready && last.parting == nil && last.stop == nil && !last.killed
 		}
 		return a.over == "finished" && last.ready
+	case task.WhenHealthy:
+		return a.live() != nil && last.parting == nil && last.stop == nil && !last.killed && !last.sick && a.allHealthy()
 	case task.WhenExit:
 		return a.over != ""
 	}

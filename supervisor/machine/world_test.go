@@ -31,6 +31,8 @@ type world struct {
 	settled Cleaning
 	paused  bool // by a person, who has not let it go on
 	asked   map[string]task.Resources
+
+	gathered map[Asked][]Answer // that are not recorded; a brain takes them with it
 }
 
 // actual is a run that really lives, or is about to.
@@ -51,7 +53,7 @@ func newWorld(t *rapid.T, def task.Task) *world {
 		t: t, task: def, m: New(def), now: int64(draw(t, "boot time", 1, 100)) * 1e9, proven: true,
 		live: make(map[task.RunID]*actual), strays: make(map[task.RunID]bool), runs: make(map[string]int),
 	}
-	w.asked = make(map[string]task.Resources)
+	w.asked, w.gathered = make(map[string]task.Resources), make(map[Asked][]Answer)
 	w.write(Created{ID: "id", Name: "t", Format: 1})
 	w.write(TakenUp{Pid: 1, Version: "v", BootID: w.bootID()})
 	return w
@@ -227,6 +229,7 @@ func (w *world) recover() {
 		w.t.Fatalf("a recovery comes to %+v, not to %+v", b, a)
 	}
 	w.m = again
+	clear(w.gathered)
 	for _, act := range again.Outstanding() {
 		if spawn, ok := act.(Spawn); !ok || w.live[spawn.RunID] != nil {
 			w.perform(act)
