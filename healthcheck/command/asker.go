@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,7 +45,7 @@ func (a *asker) Close() error {
 // answer is what a check makes of a result. given was the command's time.
 func (r Result) answer(given time.Duration) healthcheck.Answer {
 	a := healthcheck.Answer{Outcome: judge.Fail, Phase: healthcheck.Exec, Latency: r.Took}
-	a.Excerpt = printable(string(r.Output))
+	a.Excerpt = healthcheck.Clean(string(r.Output[max(0, len(r.Output)-mostExcerpt):]))
 	switch {
 	case r.OK():
 		a.Outcome = judge.OK
@@ -68,28 +67,11 @@ func (r Result) answer(given time.Duration) healthcheck.Answer {
 	default:
 		a.Reason = "exit status " + strconv.Itoa(r.Exit)
 	}
-	a.Reason = a.Reason[:min(len(a.Reason), mostText)]
+	a.Reason = healthcheck.Clean(a.Reason)
 	return a
 }
 
 func megabytes(n int64) string { return strconv.FormatInt(n>>20, 10) + " MB" }
 
-// mostText bounds reason and excerpt.
-const mostText = 256
-
-// printable is the end of a text in one line, without what a terminal would obey.
-func printable(text string) string {
-	text = strings.TrimSpace(strings.ToValidUTF8(text, "?"))
-	var b strings.Builder
-	for _, c := range text {
-		switch {
-		case c == '\n' || c == '\t':
-			c = ' '
-		case !strconv.IsPrint(c):
-			c = '?'
-		}
-		b.WriteRune(c)
-	}
-	text = b.String()
-	return strings.ToValidUTF8(text[max(0, len(text)-mostText):], "")
-}
+// mostExcerpt is how much of the end of the output is told.
+const mostExcerpt = 240

@@ -32,12 +32,12 @@ func TestAnswers(t *testing.T) {
 			excerpt string
 		}{
 			{"well", w.shell("c", "echo fine; echo really >&2"), judge.OK, "", "fine really"},
-			{"argv", w.argv("c", "echo", "a  b"), judge.OK, "", "a  b"},
+			{"argv", w.argv("c", "printf", "<%s>", "a b", "$HOME"), judge.OK, "", "<a b><$HOME>"},
 			{"status", w.shell("c", "echo no; exit 3"), judge.Fail, "exit status 3", "no"},
 			{"signal", w.shell("c", "kill -SEGV $$"), judge.Fail, "it was killed by SIGSEGV (11)", ""},
 			{"killed", w.shell("c", "kill -KILL $$"), judge.Fail, "it was killed by SIGKILL (9)", ""},
 			{"after it", w.shell("c", "exit 0"), judge.OK, "", ""},
-			{"escapes", w.shell("c", `printf '\033[31mred\n\xff'`), judge.OK, "", "?[31mred ?"},
+			{"escapes", w.shell("c", `printf '\033[31mred\n\xff'`), judge.OK, "", "\ufffd[31mred \ufffd"},
 			{"not in PATH", w.argv("c", "no-such-program"), judge.Misconfigured, `execute "no-such-program": no such file or directory`, ""},
 			{"not there", w.argv("c", "/no/such/program"), judge.Misconfigured, `execute "/no/such/program": no such file or directory`, ""},
 			{"not executable", w.argv("c", "/etc/passwd"), judge.Misconfigured, `execute "/etc/passwd": permission denied`, ""},
