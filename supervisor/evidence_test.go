@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -218,6 +219,54 @@ func TestEvidenceFullDisk(t *testing.T) {
 	w.finished()
 	if why := strings.Join(w.machine().Why(machine.Instant{}, "a"), "\n"); !strings.Contains(why, "evidence of run 0 of a (stop-timeout) is missing: gather evidence of a/0: the disk is full") {
 		t.Errorf("why: %s", why)
+	}
+}
+
+// A process whose command line cannot be read, for that waits for a file system
+// that does not answer, is killed when evidence has had its time; and what else
+// there is to know of it is known.
+func TestEvidenceOfSnare(t *testing.T) {
+	needs.Root(t)
+	fs := mute.Mount(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := stubborn("a", "")
+	p.Cmdline, p.Argv = "", []string{self, "payload", "snare", fs.Dir + "/file"}
+	p.StopSignal = "URG" // which nobody dies of
+	w := newWorld(t, tasks(p))
+	release := sync.OnceFunc(func() { fs.Close(t) })
+	t.Cleanup(release) // whoever lists the machine's processes waits for that
+	w.start()
+	fs.Opened(t)
+	fs.Asked(t)
+	w.write(w.sandbox("go"), "")
+	pid := w.last("a").Pid
+	w.until("somebody waits for the memory's lock", func() bool {
+		threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
+		return err == nil && slices.ContainsFunc(threads, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), ") D ")
+		})
+	})
+	w.ask(control.PathKill, `{"grace":"30s"}`, 200)
+	w.untilRecord("it is to be killed", func(r machine.Record) bool { _, ok := r.(machine.Killing); return ok })
+	began := time.Now()
+	w.untilGathered("a", "stop-timeout")
+	if took := time.Since(began); took < 2*time.Second || took > 10*time.Second {
+		t.Errorf("the kill waited for %s", took)
+	}
+	release()
+	if s := w.finished(); s.State != machine.Killed || w.brains() != 1 {
+		t.Errorf("%s, with %d brains", s.State, w.brains())
+	}
+	id := task.RunID{Process: "a"}
+	if got := w.bundle(id, "stop-timeout", "reason.txt"); !strings.Contains(got, "missing: some of what processes and logs say: the time was up") {
+		t.Errorf("reason.txt: %s", got)
+	}
+	if got := w.bundle(id, "stop-timeout", "procs.txt"); !strings.Contains(got, "fd 0 -> /dev/null") || !strings.Contains(got, "mmap") {
+		t.Errorf("procs.txt: %s", got)
 	}
 }
 

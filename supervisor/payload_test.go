@@ -17,6 +17,7 @@ import (
 //
 //	port FILE ADDR   binds ADDR, which no two runs can at once, notes that in FILE, and stays
 //	server …         see beServer
+//	snare FILE       see beSnare
 //	stillborn DIR    is a shim that dies before it has a brain
 func bePayload(args []string) int {
 	switch args[0] {
@@ -34,6 +35,12 @@ func bePayload(args []string) int {
 		return 0
 	case "server":
 		return beServer(args[1], args[2], args[3])
+	case "snare":
+		if err := beSnare(args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "snare:", err)
+			return 1
+		}
+		return 0
 	case "stillborn":
 		if err := beStillborn(args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, "stillborn:", err)

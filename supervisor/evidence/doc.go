@@ -19,9 +19,9 @@
 // than 5 MB. What is not done by then is missing, and reason.txt says so.
 //
 // The kernel may hold up whoever reads what a process has in its memory, such as
-// its command line, for as long as the process likes: it may have mapped a file
-// there of a file system that does not answer. He who waits so cannot be killed
-// either, and keeps his locks. So all that is asked of processes and of their logs
+// its command line, for as long as the process likes: while one of its threads
+// waits for a file system that does not answer, and another for the memory's lock.
+// Kernels before 4.17 let nobody kill him who waits so, and his locks stay. So all that is asked of processes and of their logs
 // is asked by a child, which has no locks: Gather starts its own program with the
 // argument Word, and that calls Main. A child that is late is killed, and not
 // waited for if it does not die.

@@ -76,3 +76,40 @@ func (fs FS) Close(t testing.TB) {
 		t.Error(err)
 	}
 }
+
+// Opened answers until somebody has opened a file, whatever its name, and closed it
+// again. It has one page of contents, for which whoever reads it waits.
+func (fs FS) Opened(t testing.TB) {
+	t.Helper()
+	const lookup, getattr, open, flush = 1, 3, 14, 25
+	for {
+		opcode, id := fs.request(t)
+		answer := make([]byte, 16, 16+128)
+		attr := make([]byte, 88) // struct fuse_attr
+		binary.NativeEndian.PutUint64(attr[0:], 2)
+		binary.NativeEndian.PutUint64(attr[8:], uint64(os.Getpagesize()))
+		binary.NativeEndian.PutUint32(attr[60:], unix.S_IFREG|0o444)
+		binary.NativeEndian.PutUint32(attr[64:], 1)
+		switch opcode {
+		case lookup: // struct fuse_entry_out
+			entry := make([]byte, 40)
+			binary.NativeEndian.PutUint64(entry, 2)
+			answer = append(append(answer, entry...), attr...)
+		case getattr: // struct fuse_attr_out
+			answer = append(append(answer, make([]byte, 16)...), attr...)
+		case open: // struct fuse_open_out
+			answer = append(answer, make([]byte, 16)...)
+		default:
+			noSuchCall := -int32(unix.ENOSYS)
+			binary.NativeEndian.PutUint32(answer[4:], uint32(noSuchCall))
+		}
+		binary.NativeEndian.PutUint32(answer, uint32(len(answer)))
+		binary.NativeEndian.PutUint64(answer[8:], id)
+		if _, err := fs.device.Write(answer); err != nil {
+			t.Fatal(err)
+		}
+		if opcode == flush {
+			return
+		}
+	}
+}
