@@ -24,6 +24,7 @@ type Answer struct {
 	Phase   Phase         // the last one that was begun
 	Reason  string        // a sentence of at most 256 bytes; empty for OK
 	Excerpt string        // of what was answered: at most 256 bytes, printable
+	Code    int           // of HTTP: the status that was answered; 0: none was
 	Latency time.Duration // from the start of asking to the verdict
 }
 

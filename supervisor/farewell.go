@@ -102,6 +102,9 @@ func (b *brain) noteParted(r machine.Record) {
 		b.letGoOf(b.parting[r.RunID])
 		delete(b.parting, r.RunID)
 		run, _ := b.machine.Run(r.RunID)
+		if run.Stop != nil && r.Failure != "" { // which has cut it short
+			r.Failure = "it did not end within its time"
+		}
 		if run.Live() && !b.pending[r.RunID] {
 			b.fact(r.RunID, r)
 		}
@@ -149,7 +152,7 @@ func (b *brain) preStopAsker(id task.RunID) (healthcheck.Asker, error) {
 	def := b.processes[id.Process].PreStop
 	if def.HTTP != nil {
 		asked := machine.Asked{CheckID: machine.CheckID{Process: id.Process}, Run: id.Run}
-		return b.socketAsker(asked, &task.Check{Name: "pre_stop", HTTP: def.HTTP})
+		return b.requestAsker(asked, *def.HTTP)
 	}
 	runner, err := b.commands()
 	if err != nil {

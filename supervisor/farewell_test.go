@@ -155,7 +155,7 @@ func TestLifecycleCallsToNobody(t *testing.T) {
 		t.Errorf("the signal came after %v, %v", stop, ok)
 	}
 	for _, c := range s.Calls {
-		if c.Heard || !strings.Contains(c.Said, "refused") {
+		if c.Heard || !strings.Contains(c.Said, "nobody listens") {
 			t.Errorf("%s %s", c.Endpoint, c.Said)
 		}
 	}
@@ -218,6 +218,62 @@ func TestPreStop(t *testing.T) {
 				t.Errorf("a kill with no grace has a pre_stop: %+v, told %q", second.PreStop, w.text("told"))
 			}
 		})
+	}
+}
+
+// A pre_stop that is a request: to the server that is to stop, once.
+func TestPreStopByRequest(t *testing.T) {
+	for name, c := range map[string]struct{ manner, host, told, failure string }{
+		"heard":         {"ok", "", "POST /drain\n", ""},
+		"by its number": {"ok", "127.0.0.1", "POST /drain\n", ""},
+		"refused":       {"404", "", "POST /drain\n", "it answered 404"},
+		"hangs":         {"hang", "", "POST /drain\n", "time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec, addr := server(t, c.manner, 0)
+			port := spec.Lifecycle.HTTP.Port
+			spec.Lifecycle = nil
+			spec.Processes[0].PreStop = &task.PreStop{Timeout: 1e9, HTTP: &task.HTTPCheck{Host: c.host, Port: port, Endpoint: "/drain", Method: "POST"}}
+			w := newWorld(t, spec)
+			w.start()
+			w.untilServes(addr)
+			w.untilStarted("web")
+			w.ask(control.PathKill, `{"reason":"enough"}`, 200)
+			s := w.finished()
+			if diff := cmp.Diff(c.told+killed, w.text("told")); diff != "" {
+				t.Errorf("it was told (-want +got):\n%s", diff)
+			}
+			if p := s.Processes[0].Last().PreStop; p == nil || (p.Failure == "") != (c.failure == "") || !strings.Contains(p.Failure, c.failure) {
+				t.Errorf("what came of it: %+v, want %q", p, c.failure)
+			}
+		})
+	}
+}
+
+// A check that restarts its process is the reason that this is told, before the
+// signal and by the file.
+func TestPreStopForHealth(t *testing.T) {
+	t.Parallel()
+	p := sh("web", politeWeb)
+	p.PreStop = &task.PreStop{Cmdline: `echo "bye: $DEWAR_STOP_REASON" >> told`, Timeout: task.Duration(10 * time.Second)}
+	p.MaxFailures = 3
+	check := task.DefaultCheck()
+	check.Name, check.Role, check.Action, check.Shell = "live", task.Liveness, task.Restart, `if [ -e up0 ] && [ ! -e up1 ]; then exit 9; fi`
+	check.Interval, check.Timeout, check.InitialInterval = 50e6, 40e9, 0
+	p.Checks = []task.Check{check}
+	w := newWorld(t, tasks(p))
+	w.start()
+	w.until("the second run is up", func() bool { _, err := os.Stat(w.sandbox("up1")); return err == nil })
+	const reason = "web is restarted: check web/live is unhealthy: it failed, and no failure is borne; the last time: exit status 9\n"
+	if diff := cmp.Diff("bye: "+reason+"TERM: "+reason, w.text("told")); diff != "" {
+		t.Errorf("it was told (-want +got):\n%s", diff)
+	}
+	w.ask(control.PathKill, `{"grace":0}`, 200)
+	s := w.finished()
+	first := s.Processes[0].History[0]
+	if s.Processes[0].Failures != 1 || first.State != machine.RunFailed || !strings.HasPrefix(first.Reason, "check web/live is unhealthy") {
+		t.Errorf("%d failures, the first run is %s: %s", s.Processes[0].Failures, first.State, first.Reason)
 	}
 }
 

@@ -92,13 +92,14 @@ func (a *httpAsker) Ask(deadline time.Time) healthcheck.Answer {
 }
 
 // hear reads the answer, and no more of it than the verdict takes.
-func (a *httpAsker) hear(conn net.Conn) healthcheck.Answer {
+func (a *httpAsker) hear(conn net.Conn) (answer healthcheck.Answer) {
 	limited := &io.LimitedReader{R: conn, N: maxHeader + maxBody + maxLine}
 	r := bufio.NewReaderSize(limited, 4<<10)
 	code, length, chunked, err := head(r)
 	if err != nil {
 		return failed(healthcheck.Headers, err)
 	}
+	defer func() { answer.Code = code }()
 	wrong := a.wrongCode(code)
 	none := a.check.Method == http.MethodHead || code == http.StatusNoContent || code == http.StatusNotModified
 	if none || a.check.Expect == "" && wrong == "" {
