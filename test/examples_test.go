@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -178,6 +179,36 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
+}
+
+// TestHealth runs the example of checks: load starts when the shop is healthy,
+// is stopped when it is not ready, comes back, and nobody has failed.
+func TestHealth(t *testing.T) {
+	needs.Program(t, "python3")
+	h := newHome(t)
+	h.run(0, "c", "health.yaml")
+	same(t, "the runs of load", "run 0\nrun 1\n", h.read("c", "load.runs"))
+	contains(t, "maintenance", h.read("c", ".logs/maintenance/0/stdout"), "the load was stopped, and has come back: run 0 run 1")
+	same(t, "pre_stop of the shop", "shop is leaving\n", h.read("c", "farewell"))
+	var inspected struct {
+		Status struct {
+			Processes []struct {
+				Name     string
+				Failures int
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(h.dewar(0, "inspect", "--json", "c")), &inspected); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range inspected.Status.Processes {
+		if p.Failures != 0 {
+			t.Errorf("process %s has %d failures: what is stopped for a lost edge has none", p.Name, p.Failures)
+		}
+	}
+	if len(inspected.Status.Processes) != 4 {
+		t.Errorf("%d processes", len(inspected.Status.Processes))
+	}
 }
 
 func TestMapReduce(t *testing.T) {
