@@ -73,9 +73,9 @@ func TestGrandchildHoldsThePipe(t *testing.T) {
 	})
 }
 
-// TestTimeouts: commands that fork and time out, again and again: the verdict
+// TestCommandsThatTimeOut: commands that fork and time out, again and again: the verdict
 // comes in time, and nothing is left, dead or alive.
-func TestTimeouts(t *testing.T) {
+func TestCommandsThatTimeOut(t *testing.T) {
 	each(t, func(w *world) {
 		const abreast, timeout = 4, 100 * time.Millisecond
 		times := soak.Promised(w, 52, 5000)
@@ -119,8 +119,8 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
-// TestMemory: a command that takes 2 GiB is killed, and it alone.
-func TestMemory(t *testing.T) {
+// TestCommandsThatEat: a command that takes 2 GiB is killed, and it alone.
+func TestCommandsThatEat(t *testing.T) {
 	needs.Program(t, "python3")
 	w := newWorld(t, grow(t, "memory"))
 	asker := w.Asker(w.argv("greedy", "python3", "-c", "x = [b'x' * (1 << 20) for i in range(2048)]"))
@@ -136,8 +136,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestForkBomb ends at its limit, and then altogether.
-func TestForkBomb(t *testing.T) {
+// TestCommandsThatFork: a fork bomb ends at its limit, and then altogether.
+func TestCommandsThatFork(t *testing.T) {
 	w := newWorld(t, grow(t, "pids"))
 	most := int(sandbox.CommandBudget().Pids)
 	asker := w.Asker(w.shell("bomb", "bomb() { bomb | bomb & }; bomb; sleep 1000"))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestNoTimeAtAll: whose time is over before it has joined its groups (v1)
+// TestCommandsThatHaveNoTime: whose time is over before it has joined its groups (v1)
 // never runs.
-func TestNoTimeAtAll(t *testing.T) {
+func TestCommandsThatHaveNoTime(t *testing.T) {
 	each(t, func(w *world) {
 		asker := w.Asker(w.shell("c", "setsid -f sleep 1000; sleep 1000"))
 		for i := range 40 {

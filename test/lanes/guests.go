@@ -23,6 +23,7 @@ var kernelTests = []struct {
 	{packages: "./sandbox/cgroup/..."},
 	{packages: "./sandbox/disk", run: "Limit|WhoIsNotStopped|Look|Release|AskedByDevice|Rename"},
 	{packages: "./launch", run: "^TestRemoveReleases"},
+	{packages: "./healthcheck/command", run: "^Test(CommandsThat|Place|GrandchildHolds)"},
 	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead|Walls($|That|Kill|Under|Without|OutOf|OfARoot))"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
 	{packages: "./test", run: "^TestSystemd"},
@@ -47,7 +48,7 @@ var guests = []struct {
 
 // some are the telling ones of what guests run, for the kinds of control groups
 // that machines of developers have at their own speed: see views.
-const some = "^Test(Kill|Freeze|Limit|OOM|Make|Names|Kernel|Torture|Groups$|GroupsOutlive|GroupsPids|GroupsOutOfMemory$|GroupsOfTheRoot|GroupsTight|Undead$)"
+const some = "^Test(Kill|Freeze|Limit|OOM|Make|Names|Kernel|Torture|Groups$|GroupsOutlive|GroupsPids|GroupsOutOfMemory$|GroupsOfTheRoot|GroupsTight|GroupsOfChecks|CommandsThat|Undead$)"
 
 // binary is a compiled package of tests; a list of them is what a guest gets.
 type binary struct {

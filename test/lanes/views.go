@@ -16,9 +16,9 @@ import (
 var views = []string{"v1", "v2"}
 
 // viewPackages are what is run there, and of it the tests with these names.
-var viewPackages = []string{"./supervisor", "./test/chaos"}
+var viewPackages = []string{"./healthcheck/command", "./supervisor", "./test/chaos"}
 
-const viewTests = "^Test(Kill|BrainAway|CrashPoints|Damaged|LostTail|Torture|Limits|Groups|NoGroups|Undead)"
+const viewTests = "^Test(Kill|BrainAway|CrashPoints|Damaged|LostTail|Torture|Limits|Groups|NoGroups|CommandsThat|Undead)"
 
 // viewLanes are the lanes of the views that are wanted; none where the machine
 // is not hybrid, or the module another.
