@@ -102,8 +102,10 @@ func anEdge(t *rapid.T, from task.Process) task.Edge {
 }
 
 // live lets a task live, at most so many events long, and ends it.
-func live(t *rapid.T, events int) *world {
-	w := newWorld(t, tasks(t))
+func live(t *rapid.T, events int) *world { return lead(t, tasks(t), events) }
+
+func lead(t *rapid.T, def task.Task, events int) *world {
+	w := newWorld(t, def)
 	w.settle()
 	for range draw(t, "events", events/6, events) {
 		if w.m.terminal() {

@@ -1,8 +1,10 @@
 package machine
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -252,5 +254,33 @@ func (w *world) snooze() {
 	}
 	if d, err := w.m.Ask(r); err == nil {
 		w.write(d.Record)
+	}
+}
+
+// patients draws a task of daemons that depend on each other's health, and easily
+// lose it.
+func patients(t *rapid.T) task.Task {
+	def := task.Task{Name: "t", FinalizationWait: 5e9}
+	for i := range draw(t, "processes", 2, 4) {
+		p := task.DefaultProcess()
+		p.Name, p.Daemon, p.MaxFailures, p.MinDuration = fmt.Sprintf("p%d", i), true, 0, 0
+		p.ReadyTimeout, p.StopTimeout = task.Duration(draw(t, "ready_timeout", 0, 15))*1e9, 2e9
+		p.Checks = []task.Check{aCheck(t, "live", task.Liveness, task.Restart, task.NoAction)}
+		p.Checks[0].InitialInterval, p.Checks[0].MinConsecutiveSuccesses = 0, 1
+		for j := range i {
+			if draw(t, "edge", 0, 2) > 0 {
+				when := one(t, "when", []task.When{task.WhenReady, task.WhenHealthy, task.WhenHealthy})
+				p.After = append(p.After, task.Edge{Process: fmt.Sprintf("p%d", j), When: when, OnLost: one(t, "on_lost", task.OnLosts)})
+			}
+		}
+		def.Processes = append(def.Processes, p)
+	}
+	return def
+}
+
+// As TestProperties, of tasks in which nearly everything depends on checks.
+func TestPropertiesOfChecks(t *testing.T) {
+	for range 2 * soak(t) {
+		rapid.Check(t, func(t *rapid.T) { lead(t, patients(t), 150).finish() })
 	}
 }
