@@ -361,7 +361,7 @@ func lastState(w *world, check string) (s judge.State) {
 }
 
 // What is starved of processor time by its quota is not killed for that.
-func TestGroupStarvedCheck(t *testing.T) {
+func TestCheckStarved(t *testing.T) {
 	needGroups(t, "cpu")
 	span := 10 * time.Second
 	if soak.Promised(t, 0, 1) > 0 {
