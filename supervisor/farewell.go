@@ -22,7 +22,7 @@ type farewells struct {
 	parting map[task.RunID]healthcheck.Asker
 	parted  chan machine.Record // a Called or a PreStopped
 	waving  sync.WaitGroup
-	stopped string // the reason that stands in the sandbox
+	stopped string // the reason that was last written into the sandbox
 }
 
 func newFarewells() farewells {
@@ -33,9 +33,10 @@ func newFarewells() farewells {
 	}
 }
 
-// call makes a life-cycle call. One that is being made already goes on.
+// call makes a life-cycle call. One that is being made already goes on; one that
+// had to wait until nobody is left to be called, or no time, is not made.
 func (b *brain) call(a machine.Call) {
-	if b.calls[a.Step] != nil || a.By <= now().Boot {
+	if b.calls[a.Step] != nil || a.By <= now().Boot || b.clearing || b.machine.Phase() != machine.StateCleaning {
 		return
 	}
 	b.tellReason(task.RunID{})
@@ -53,9 +54,10 @@ func (b *brain) call(a machine.Call) {
 	b.point("after calling")
 }
 
-// preStop does a run's pre_stop. One that is being done already goes on.
+// preStop does a run's pre_stop, under the same conditions.
 func (b *brain) preStop(a machine.PreStop) {
-	if b.parting[a.RunID] != nil || a.By <= now().Boot {
+	run, _ := b.machine.Run(a.RunID)
+	if b.parting[a.RunID] != nil || a.By <= now().Boot || b.clearing || !run.Live() || run.Stop != nil || run.Kill != "" {
 		return
 	}
 	b.tellReason(a.RunID)
@@ -163,7 +165,7 @@ func (b *brain) preStopAsker(id task.RunID) (healthcheck.Asker, error) {
 		return nil, err
 	}
 	return runner.Asker(command.Command{
-		Place: place, Name: "pre_stop." + id.Process, Shell: def.Cmdline, Argv: def.Argv,
+		Place: place, Name: "pre_stop " + id.String(), Shell: def.Cmdline, Argv: def.Argv,
 		Env: []string{sandbox.StopReasonEnv + "=" + b.machine.StopReason(id)},
 	}), nil
 }
@@ -173,7 +175,7 @@ func (b *brain) preStopAsker(id task.RunID) (healthcheck.Asker, error) {
 // nothing from being stopped.
 func (b *brain) tellReason(id task.RunID) {
 	reason := b.machine.StopReason(id)
-	if reason == "" || reason == b.stopped {
+	if reason == "" || reason == b.stopped && b.machine.Phase() != machine.Active {
 		return
 	}
 	b.stopped = reason
