@@ -270,7 +270,7 @@ func patients(t *rapid.T) task.Task {
 		for j := range i {
 			if draw(t, "edge", 0, 2) > 0 {
 				when := one(t, "when", []task.When{task.WhenReady, task.WhenHealthy, task.WhenHealthy})
-				p.After = append(p.After, task.Edge{Process: fmt.Sprintf("p%d", j), When: when, OnLost: one(t, "on_lost", task.OnLosts)})
+				p.After = append(p.After, task.Edge{Process: fmt.Sprintf("p%d", j), When: when, OnLost: one(t, "on_lost", []task.OnLost{task.LostIgnore, task.LostStop, task.LostRestart, task.LostRestart})})
 			}
 		}
 		def.Processes = append(def.Processes, p)
