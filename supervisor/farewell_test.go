@@ -104,7 +104,7 @@ func TestLifecycleCalls(t *testing.T) {
 			[]string{"", ""}},
 		"a budget that is too small for the waits": {"ok", long, `{"grace":"8s","reason":"enough"}`, "POST /quit\nPOST /abort\n" + killed, bounds{5900e6, 8e9}, "web/0 KILLED 0 0 ",
 			[]string{"was answered 200", "was answered 200"}},
-		"it quits":                   {"quit", long, `{}`, "POST /quit\n", bounds{}, "web/0 FAILED 7 0 ", []string{"was answered 200"}},
+		"it quits":                   {"quit", long, `{}`, "POST /quit\n", bounds{}, "web/0 FAILED 7 0 ", []string{""}},
 		"it quits without an answer": {"abort", long, `{}`, "POST /quit\n", bounds{}, "web/0 FAILED 7 0 ", []string{""}},
 		"now":                        {"ok", long, `{"grace":0}`, "", bounds{}, "web/0 KILLED -1 9 ", nil},
 	} {
