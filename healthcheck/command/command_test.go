@@ -94,7 +94,7 @@ func TestCommandsThatTimeOut(t *testing.T) {
 						continue // killing the last ones took its time: without groups every process of the machine is looked at
 					}
 					answered.Add(1)
-					if a.Outcome != judge.Fail || !strings.HasPrefix(a.Reason, "it did not end within 100ms") || took < timeout {
+					if a.Outcome != judge.Fail || !strings.HasPrefix(a.Reason, "it did not end within ") || took < timeout {
 						w.Errorf("after %v: %+v", took, a)
 					}
 				}
