@@ -35,6 +35,8 @@ var commands = map[string]func(args []string) error{
 	"stamp":  func(args []string) error { return stamp(args[0]) },
 	"view":   view,
 	"family": family,
+	"wells":  wells,
+	"asks":   asks,
 }
 
 func exitOn(err error) {

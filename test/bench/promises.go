@@ -27,6 +27,10 @@ var promises = map[string]map[string]promise{
 		"shim, context switches in 10 s":  {zero: true},
 		"brain, context switches in 10 s": {most: 1},
 	},
+	thousandChecks: {
+		ours: {ratio: 2, than: bareCalls}, ofACore: {most: 20}, "dewar, memory": {most: 20},
+		"dewar, p99 of lateness": {most: 20}, "connections in TIME_WAIT": {most: 100}, "dewar, descriptors": {most: 1},
+	},
 	// A cold v1 may cost what it costs the kernel: 8 to 12 ms before Linux 5.5.
 	inAGroup:  inViewsOf(1, "hybrid, warm", "v1, warm", "v2, warm", "v2, cold", "v2"+unlimited+", warm", "v2"+unlimited+", cold"),
 	usageOf:   inViewsOf(5, "hybrid", "v1", "v2", "v2"+unlimited),

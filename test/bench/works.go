@@ -28,6 +28,7 @@ var works = []struct {
 	{"memory, 10 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 10) }},
 	{"memory, 50 sleeping processes", func(b *bench) ([]Row, error) { return measureMemory(b, 50) }},
 	{"idle, 50 sleeping processes", measureIdle},
+	{thousandChecks, measureChecks},
 	{reopening, measureReopen},
 	{"taking up 200 live processes after a crash of ours", measureTakeUp},
 }
