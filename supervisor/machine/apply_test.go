@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -19,7 +20,7 @@ func anything(t *rapid.T) Record {
 	cause := one(t, "cause", []Cause{CauseKill, CauseNotReady, CauseRestart, "", "x"})
 	result := one(t, "result", []TaskState{Success, Failed, Killed, Lost, Active, ""})
 	boot := int64(draw(t, "by", -2, 90)) * 1e9
-	switch draw(t, "record", 0, 22) {
+	switch draw(t, "record", 0, 25) {
 	case 0:
 		return Created{Format: draw(t, "format", 0, 1)}
 	case 1:
@@ -61,6 +62,8 @@ func anything(t *rapid.T) Record {
 		return Thinned{id, OOM{Kills: 1}}
 	case 21:
 		return Finished{result, ""}
+	case 22, 23, 24:
+		return anyCheck(t, id, boot)
 	}
 	return Unknown{"x"}
 }
@@ -97,6 +100,12 @@ func TestApplyAnything(t *testing.T) {
 type fataler interface{ Fatalf(string, ...any) }
 
 func askEverything(t fataler, m *Machine, at Instant) {
+	for _, a := range m.Asking() {
+		answer := Answer{At: at, Outcome: judge.Fail}
+		if r, ok := m.Consider(a.CheckID, a.Run, answer, answer); ok && m.legal(r) != nil {
+			t.Fatalf("what the machine wants recorded is not legal: %+v: %v", r, m.legal(r))
+		}
+	}
 	m.Deadline()
 	m.Outstanding()
 	m.Decide(at)

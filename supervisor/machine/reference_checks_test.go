@@ -284,3 +284,20 @@ func TestPropertiesOfChecks(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) { lead(t, patients(t), 150).finish() })
 	}
 }
+
+// anyCheck is a record of checks that may make sense or not.
+func anyCheck(t *rapid.T, id task.RunID, boot int64) Record {
+	check := CheckID{one(t, "whose", []string{id.Process, id.Process, ""}), one(t, "check", []string{"live", "ready", "up", "health", ""})}
+	switch draw(t, "record of checks", 0, 3) {
+	case 0:
+		return Snoozed{Process: check.Process, Check: check.Check, Until: Instant{Boot: boot}}
+	case 1:
+		return Unsnoozed{Process: check.Process, Check: check.Check, By: one(t, "by", []string{"", "p"})}
+	}
+	r := Answered{CheckID: check, Run: id.Run, State: judge.State{
+		Verdict: one(t, "verdict", []judge.Verdict{judge.Starting, judge.Healthy, judge.Unhealthy, "x"}), Failures: draw(t, "failed", -1, 3)}}
+	for range draw(t, "answers", 0, 12) {
+		r.Answers = append(r.Answers, Answer{At: Instant{Boot: boot}, Outcome: one(t, "outcome", []judge.Outcome{judge.OK, judge.Fail, judge.Misconfigured, "x"})})
+	}
+	return r
+}
