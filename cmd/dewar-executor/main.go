@@ -7,7 +7,8 @@
 //
 // Environment: DEWAR_PATH is the PATH of the processes of a task whose task.json
 // says none, because an older version wrote it, and LANG and TZ are passed on to
-// them; DEWAR_LIBEXEC is the directory of the shim's program, which
+// them; DEWAR_MOST_SNOOZE is for how long people may snooze checks at the most (72h),
+// instead of 24 hours; DEWAR_LIBEXEC is the directory of the shim's program, which
 // is otherwise looked for beside this one and where programs are installed.
 //
 // Exit status: 0 the task is finished, or a new shim has been started for it;
@@ -92,8 +93,23 @@ func config(dir string) (supervisor.Config, error) {
 		Lang:        os.Getenv("LANG"),
 		TZ:          os.Getenv("TZ"),
 		Log:         os.Stderr,
+		MostSnooze:  mostSnooze(os.Getenv("DEWAR_MOST_SNOOZE")),
 		Crash:       crash(),
 	}, nil
+}
+
+// mostSnooze reads a length of time; empty is the default, and so is what is none,
+// which is said: it is no reason for a task to go without a brain.
+func mostSnooze(text string) task.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := task.ParseDuration(text)
+	if err != nil || d <= 0 {
+		fmt.Fprintf(os.Stderr, "dewar-executor: DEWAR_MOST_SNOOZE is %s, which is no length of time, as 72h\n", task.Quote(text))
+		return 0
+	}
+	return d
 }
 
 // shimBinary is where the shim's program is. That it is missing is said when it

@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/dewarhq/dewar/task"
 )
 
 func TestExitStatus(t *testing.T) {
@@ -24,6 +27,14 @@ func TestExitStatus(t *testing.T) {
 	} {
 		if got := run(c.args); got != c.want {
 			t.Errorf("%s: exit status %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestMostSnooze(t *testing.T) {
+	for text, want := range map[string]task.Duration{"": 0, "72h": task.Duration(72 * time.Hour), "soon": 0, "-1h": 0} {
+		if got := mostSnooze(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 }
