@@ -105,7 +105,7 @@ func TestPreStopForHealth(t *testing.T) {
 	p.PreStop = &task.PreStop{Cmdline: `echo "bye: $DEWAR_STOP_REASON" >> told`, Timeout: task.Duration(10 * time.Second)}
 	p.MaxFailures = 3
 	check := task.DefaultCheck()
-	check.Name, check.Role, check.Action, check.Shell = "live", task.Liveness, task.Restart, `if [ -e up0 ] && [ ! -e up1 ]; then exit 9; fi`
+	check.Name, check.Role, check.Action, check.Shell = "live", task.Liveness, task.Restart, `if [ -e up0 ] && [ "$DEWAR_RUN" = 0 ]; then exit 9; fi`
 	check.Interval, check.Timeout, check.InitialInterval = 50e6, 40e9, 0
 	p.Checks = []task.Check{check}
 	w := newWorld(t, tasks(p))
