@@ -171,7 +171,7 @@ func TestLifecycleCallsToNobody(t *testing.T) {
 // A finalizer knows why the task has ended, in whatever way that was.
 func TestFinalizerKnowsWhy(t *testing.T) {
 	for name, c := range map[string]struct{ cmdline, kill, want string }{
-		"killed": {"touch up; exec sleep 1000", `{"reason":"two\nlines"}`, "the task is killed by uid 0 (root): two lines\n"},
+		"killed": {`trap 'cp .dewar-stop-reason told; exit' TERM; touch up; while :; do sleep 0.01; done`, `{"reason":"two\nlines"}`, "the task is killed by uid 0 (root): two lines\n"},
 		"failed": {"exit 3", "", "the task has failed: process web failed for good: run 0 exited with status 3; max_failures of the task is 1\n"},
 		"over":   {"true", "", "the task is over: every process has finished\n"},
 	} {
@@ -188,6 +188,9 @@ func TestFinalizerKnowsWhy(t *testing.T) {
 			w.finished()
 			if got := w.text("why"); got != c.want {
 				t.Errorf("it knows %q, want %q", got, c.want)
+			}
+			if got := w.text("told"); c.kill != "" && got != c.want {
+				t.Errorf("who was stopped knows %q, want %q", got, c.want)
 			}
 			if strings.Contains(w.text("env"), "DEWAR_STOP_REASON") {
 				t.Errorf("an ordinary process has it, too: %q", w.text("env"))
