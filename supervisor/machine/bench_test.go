@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -150,5 +151,38 @@ func BenchmarkRun10000(b *testing.B) {
 func BenchmarkChain1000(b *testing.B) {
 	for b.Loop() {
 		journal(b, chain(1000))
+	}
+}
+
+// A thousand processes with a check each that are well.
+func BenchmarkAnswer(b *testing.B) {
+	t := wide(1000, 0)
+	for i := range t.Processes {
+		c := task.DefaultCheck()
+		c.Name, c.Action = "live", task.Restart
+		t.Processes[i].Checks = []task.Check{c}
+	}
+	m, now := New(t), Instant{Boot: 1}
+	write := func(r Record) {
+		Encode(m.Seq()+1, now, r)
+		if err := m.Apply(now, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	write(Created{Format: 1})
+	for _, p := range t.Processes {
+		write(Forking{task.RunID{Process: p.Name}})
+		write(Started{RunID: task.RunID{Process: p.Name}, Pid: 1})
+	}
+	asked := m.Asking()
+	gathered := make([][]Answer, len(asked))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i = (i + 1) % len(asked) {
+		now.Boot += 1e6
+		gathered[i] = append(gathered[i], Answer{At: now, Outcome: judge.OK, Phase: "body", Latency: 1e6})
+		if r, ok := m.Consider(asked[i].CheckID, asked[i].Run, gathered[i]...); ok {
+			write(r)
+			gathered[i] = nil
+		}
 	}
 }

@@ -73,11 +73,12 @@ func (m *Machine) setChecks() {
 	if m.task.Check != nil {
 		m.checks = checksOf(*m.task.Check)
 	}
-	m.checked = len(m.checks) > 0
 	for i := range m.procs {
-		m.checked = m.checked || len(m.procs[i].checks) > 0
+		if len(m.procs[i].checks) > 0 {
+			m.watched = append(m.watched, i)
+		}
 	}
-	if m.checked {
+	if m.checked = len(m.checks)+len(m.watched) > 0; m.checked {
 		m.asking = 1
 	}
 }
@@ -95,12 +96,10 @@ func (m *Machine) Asking() []Asked {
 		id := CheckID{process, name}
 		all = append(all, Asked{CheckID: id, Run: run, Snoozed: m.snoozed(id)})
 	}
-	begun := false
-	for i := range m.procs {
+	for _, i := range m.watched {
 		p := &m.procs[i]
-		begun = begun || p.started && !p.def.Final
 		run := p.live()
-		if len(p.checks) == 0 || !p.askable(run) {
+		if !p.askable(run) {
 			continue
 		}
 		up := p.startedUp(run)
@@ -111,11 +110,16 @@ func (m *Machine) Asking() []Asked {
 		}
 	}
 	for _, c := range m.checks {
-		if begun {
+		if m.begun() {
 			add("", 0, c.def.Name)
 		}
 	}
 	return all
+}
+
+// begun says that an ordinary process has once been started.
+func (m *Machine) begun() bool {
+	return slices.ContainsFunc(m.procs, func(p process) bool { return p.started && !p.def.Final })
 }
 
 // quiet says that nothing is asked now, and no answer counts.
@@ -129,8 +133,26 @@ func (m *Machine) AskingChanged() uint64 { return m.asking }
 
 // reask notes that a record may have changed what is to be asked.
 func (m *Machine) reask(r Record) {
-	switch r.(type) {
-	case TakenUp, Started, PreStopping, Stopping, Killing, Ended, KillAsked, Cleaning, PauseAsked, UnpauseAsked, Snapshot, SnapshotRest:
+	switch r := r.(type) {
+	case TakenUp, KillAsked, Cleaning, PauseAsked, UnpauseAsked, Snapshot, SnapshotRest:
+		m.asking++
+	case Started:
+		m.reaskOf(r.Process)
+	case PreStopping:
+		m.reaskOf(r.Process)
+	case Stopping:
+		m.reaskOf(r.Process)
+	case Killing:
+		m.reaskOf(r.Process)
+	case Ended:
+		m.reaskOf(r.Process)
+	}
+}
+
+// reaskOf notes it of a process: it has checks, or may be the first to start.
+func (m *Machine) reaskOf(name string) {
+	p := &m.procs[m.index[name]]
+	if len(p.checks) > 0 || len(m.checks) > 0 && !p.started {
 		m.asking++
 	}
 }

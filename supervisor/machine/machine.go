@@ -17,6 +17,7 @@ type Machine struct {
 	rest    int     // SnapshotRest records that must still come
 	at      Instant // of the last record
 	checks  []check // the task's own
+	watched []int   // processes that have checks
 	checked bool    // there are checks
 	asking  uint64  // see AskingChanged
 	unknown string  // type of a record that this version does not know

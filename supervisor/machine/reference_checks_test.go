@@ -231,6 +231,15 @@ func (w *world) answer() {
 	}
 }
 
+// askedAnew insists that nobody need look at Asking while AskingChanged is the same.
+func (w *world) askedAnew() {
+	if n, asked := w.m.AskingChanged(), w.m.Asking(); n != w.known || w.anew {
+		w.known, w.knows, w.anew = n, asked, false
+	} else if !reflect.DeepEqual(asked, w.knows) {
+		w.t.Fatalf("AskingChanged stays %d, and yet the machine asks\n%v, not\n%v\nafter\n%s", n, asked, w.knows, w.story())
+	}
+}
+
 // late says that an answer counts of a run that is over.
 func (w *world) late(id CheckID, run int) bool {
 	if run == 0 {

@@ -32,6 +32,9 @@ type world struct {
 	paused  bool // by a person, who has not let it go on
 	asked   map[string]task.Resources
 
+	known    uint64             // AskingChanged, when it changed last
+	knows    []Asked            // Asking, at that time
+	anew     bool               // the machine is another one
 	gathered map[Asked][]Answer // that are not recorded; a brain takes them with it
 }
 
@@ -72,6 +75,7 @@ func (w *world) write(r Record) {
 	w.journal = append(w.journal, payload)
 	w.entries = append(w.entries, Entry{w.m.Seq(), w.instant(), r})
 	w.check(r)
+	w.askedAnew()
 	w.points = append(w.points, point{w.m.State(), w.instant(), w.m.Decide(w.instant())})
 }
 
@@ -228,7 +232,7 @@ func (w *world) recover() {
 	if a, b := w.m.State(), again.State(); !reflect.DeepEqual(a, b) {
 		w.t.Fatalf("a recovery comes to %+v, not to %+v", b, a)
 	}
-	w.m = again
+	w.m, w.anew = again, true
 	clear(w.gathered)
 	for _, act := range again.Outstanding() {
 		if spawn, ok := act.(Spawn); !ok || w.live[spawn.RunID] != nil {
