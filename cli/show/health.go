@@ -107,7 +107,7 @@ func lastAnswer(c *machine.CheckState) string {
 
 // phase is how far a failure came, if its reason does not say so itself.
 func phase(a machine.Answer) string {
-	if a.Phase == "" || strings.HasPrefix(a.Reason, a.Phase) {
+	if first, _, _ := strings.Cut(a.Reason, " "); a.Phase == "" || strings.TrimSuffix(first, ":") == a.Phase {
 		return ""
 	}
 	return a.Phase + ": "
