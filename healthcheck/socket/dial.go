@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dewarhq/dewar/healthcheck"
 	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/task"
@@ -29,6 +31,7 @@ type target struct {
 	addrs  []netip.Addr // literal; none: name is to be resolved each time
 	both   bool         // addrs are localhost's: success on either
 	first  atomic.Int32 // index of the one of both that answered last
+	knocks bool         // nothing is said: who listens need not even accept
 
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
@@ -68,8 +71,14 @@ type talk func(net.Conn) healthcheck.Answer
 // the first has failed, or half the time is over; a success of either will do.
 func (t *target) ask(deadline time.Time, say talk) healthcheck.Answer {
 	begun := time.Now()
-	answer := t.askAny(begun, deadline, say)
-	answer.Latency = time.Since(begun)
+	answer := t.askAny(begun, deadline, func(conn net.Conn) healthcheck.Answer {
+		a := say(conn)
+		a.Latency = time.Since(begun) // and not of parting
+		return a
+	})
+	if answer.Latency == 0 {
+		answer.Latency = time.Since(begun)
+	}
 	return answer
 }
 
@@ -110,18 +119,36 @@ func (t *target) askAny(begun, deadline time.Time, say talk) healthcheck.Answer 
 	return telling(first, second)
 }
 
-// telling is which of two answers says more: of one who could be connected to,
-// or at least refused to be. (Without IPv6 on the machine ::1 is an address that
-// is not available.)
+// telling is which of two bad answers says more: that one could not be asked,
+// else that of who could be connected to.
 func telling(a, b healthcheck.Answer) healthcheck.Answer {
-	if a.Phase == healthcheck.Connect && (b.Phase != healthcheck.Connect || a.Outcome == judge.Inconclusive) {
+	switch {
+	case a.Outcome == judge.Inconclusive:
+		return a
+	case b.Outcome == judge.Inconclusive, a.Phase == healthcheck.Connect && b.Phase != healthcheck.Connect:
 		return b
 	}
 	return a
 }
 
+// askAddr asks at an address. One that is not available may be for want of ports;
+// without IPv6 ::1 is not there at all, and so nobody is on it.
 func (t *target) askAddr(addr netip.Addr, deadline time.Time, say talk) healthcheck.Answer {
-	return t.connect("tcp", netip.AddrPortFrom(addr, uint16(t.port)).String(), deadline, say)
+	answer := t.connect("tcp", netip.AddrPortFrom(addr, uint16(t.port)).String(), deadline, say)
+	if answer.Outcome != judge.Inconclusive || !addr.IsLoopback() {
+		return answer
+	}
+	err := t.place.within(func() error {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		answer.Outcome, answer.Reason = judge.Fail, "there is no "+addr.String()+" here"
+	}
+	return answer
 }
 
 // askName resolves in half the time at the most: a resolver that is slow or away
@@ -164,6 +191,9 @@ func (t *target) connect(network, address string, deadline time.Time, say talk) 
 	var conn net.Conn
 	err := t.place.within(func() (err error) {
 		d := net.Dialer{Deadline: deadline, KeepAlive: -1}
+		if t.knocks {
+			d.Control = holdAck
+		}
 		conn, err = d.Dial(network, address)
 		return err
 	})
@@ -173,7 +203,7 @@ func (t *target) connect(network, address string, deadline time.Time, say talk) 
 	if !t.hold(conn) {
 		return healthcheck.Answer{Outcome: judge.Inconclusive, Phase: healthcheck.Connect, Reason: "asking was ended"}
 	}
-	defer t.part(conn, &answer)
+	defer t.part(conn, deadline)
 	if err := conn.SetDeadline(deadline); err != nil {
 		return failed(healthcheck.Connect, err)
 	}
@@ -198,32 +228,42 @@ func (t *target) hold(conn net.Conn) bool {
 // lingering is how long one who was asked has to close first.
 const lingering = 100 * time.Millisecond
 
-// part closes a connection so that neither side keeps it: when the other side
-// has closed, or has not answered in time, with a reset.
-func (t *target) part(conn net.Conn, answer *healthcheck.Answer) {
+// part closes a connection so that neither side keeps it: with a reset, once the
+// other side has closed or there was no time left for that.
+func (t *target) part(conn net.Conn, deadline time.Time) {
 	t.mu.Lock()
 	delete(t.conns, conn)
 	t.mu.Unlock()
-	c, ok := conn.(*net.TCPConn)
-	if !ok {
-		conn.Close() //nolint:errcheck // all has been said
-		return
-	}
-	away := answer.Outcome != judge.OK
-	if !away {
-		var rest [512]byte
-		err := c.SetReadDeadline(time.Now().Add(lingering))
-		for read := 0; err == nil && read < maxBody; {
-			var n int
-			n, err = c.Read(rest[:])
-			read += n
-		}
-		away = !errors.Is(err, os.ErrDeadlineExceeded)
-	}
-	if away {
+	if c, ok := conn.(*net.TCPConn); ok && (t.knocks || drained(c, deadline)) {
 		c.SetLinger(0) //nolint:errcheck // then it is closed as usual
 	}
-	c.Close() //nolint:errcheck // all has been said
+	conn.Close() //nolint:errcheck // all has been said
+}
+
+// drained waits for the other side to close, which then sees no reset. It is
+// false if that has time, and does not.
+func drained(c *net.TCPConn, deadline time.Time) bool {
+	until := time.Now().Add(lingering)
+	if !until.Before(deadline) {
+		until = deadline
+	}
+	var rest [512]byte
+	err := c.SetReadDeadline(until)
+	for read := 0; err == nil && read < maxBody; {
+		var n int
+		n, err = c.Read(rest[:])
+		read += n
+	}
+	return until.Equal(deadline) || !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// holdAck lets the kernel keep back the last word of the handshake, so that a
+// reset takes all of it back: whoever listens is not bothered to accept.
+func holdAck(_, _ string, c syscall.RawConn) error {
+	var err error
+	return errors.Join(c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
+	}), err)
 }
 
 // Close ends what is being asked.
@@ -256,6 +296,8 @@ func sentence(phase healthcheck.Phase, err error) string {
 		return "no " + wanted(phase) + " in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nobody listens: " + err.Error()
+	case errors.Is(err, syscall.EAGAIN): // only of a unix socket, by unix(7)
+		return "its backlog is full: " + err.Error()
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no socket: " + err.Error()
 	}

@@ -22,7 +22,8 @@
 // No port of ours is used up: who is asked closes first, which it is asked for,
 // and then gets a reset, which nobody sees any more but the kernel; so neither
 // side keeps the connection for a minute (TIME_WAIT). A target that does not
-// close within 100 ms is closed as usual.
+// close within 100 ms is closed as usual. Where nothing is said (tcp without send
+// and expect) the handshake is taken back, and nobody has to accept it.
 //
 // Want of something on our own side (ports, descriptors, memory), and names that
 // cannot be resolved, are inconclusive: they say nothing about the target.

@@ -97,8 +97,9 @@ var codes = []string{
 const unimplemented = 12
 
 // verdict reads the status, in the trailer or for want of a message in the
-// header, and the message. A server that does not know the health service cannot
-// be asked by this check: no trying again helps.
+// header, and the message. A server that does not know the health service says
+// nothing of how it is, and is not killed for a check that is wrong: that is said,
+// and counts only when it lasts.
 func verdict(resp *http.Response, message []byte) healthcheck.Answer {
 	answer := healthcheck.Answer{Outcome: judge.Fail, Phase: healthcheck.Body}
 	status := resp.Trailer.Get("Grpc-Status")
@@ -110,8 +111,8 @@ func verdict(resp *http.Response, message []byte) healthcheck.Answer {
 	case err != nil || code < 0:
 		answer.Reason = "what it answered is no gRPC: it has no status"
 	case code == unimplemented:
-		answer.Outcome = judge.Misconfigured
-		answer.Reason = "the server has no service grpc.health.v1.Health (UNIMPLEMENTED)"
+		answer.Outcome = judge.Inconclusive
+		answer.Reason = "the check is wrong: the server has no service grpc.health.v1.Health (UNIMPLEMENTED)"
 	case code >= len(codes):
 		answer.Reason = fmt.Sprintf("it answered code %d", code)
 	case code != 0:

@@ -18,7 +18,11 @@ type tcpAsker struct {
 
 func newTCP(c *task.TCPCheck, p Place) (*tcpAsker, error) {
 	t, err := newTarget(c.Host, c.Port, c.Socket, p)
-	return &tcpAsker{t, c}, err
+	if err != nil {
+		return nil, err
+	}
+	t.knocks = c.Send == "" && c.Expect == ""
+	return &tcpAsker{t, c}, nil
 }
 
 // Ask connects, and says and hears what the check wants.
@@ -30,12 +34,13 @@ func (a *tcpAsker) Ask(deadline time.Time) healthcheck.Answer {
 			}
 		}
 		if a.check.Expect == "" {
-			if c, ok := conn.(*net.TCPConn); ok {
-				c.CloseWrite() //nolint:errcheck // that it could be connected to is all that was asked
-			}
 			return healthcheck.Answer{Outcome: judge.OK, Phase: healthcheck.Connect}
 		}
-		return hearWord(conn, []byte(a.check.Expect))
+		answer := hearWord(conn, []byte(a.check.Expect))
+		if c, ok := conn.(*net.TCPConn); ok {
+			c.CloseWrite() //nolint:errcheck // it only lets the other side go earlier
+		}
+		return answer
 	})
 }
 
