@@ -195,3 +195,40 @@ func (w *world) verdict(process string) (v judge.Verdict) {
 	}
 	return v
 }
+
+// TestTaskCheckBehindWalls: the task's own check is asked behind the walls of
+// whichever run lives.
+func TestTaskCheckBehindWalls(t *testing.T) {
+	web := sh("web", "echo up > up; exec sleep 1000")
+	spec := tasks(web)
+	spec.User = "nobody"
+	own := checked(web, task.Check{Shell: `echo $(hostname) $(id -un) $(ls -d /proc/[0-9]* | wc -w); exit 3`}).Checks[0]
+	spec.Check = &own
+	w := newWalledWorld(t, func(i *task.Isolation) {
+		i.PID, i.UTS, i.Hostname = task.Private, task.Private, "inside"
+	}, spec)
+	w.start()
+	saw := func() (n int) {
+		for _, a := range w.answers("") {
+			if a.Outcome == judge.Fail && a.Reason == "exit status 3" && strings.HasPrefix(a.Excerpt, "inside nobody ") {
+				n++
+			}
+		}
+		return n
+	}
+	w.until("the check was asked inside", func() bool { return saw() > 0 })
+	before := saw()
+	w.ask("/v1/process/restart", `{"process":"web"}`, 200)
+	w.until("it is asked inside of the next run", func() bool {
+		r := w.last("web")
+		return r.Run == 1 && r.Live() && saw() > before+10 // they are recorded ten at a time
+	})
+	for _, a := range w.answers("") {
+		if a.Outcome == judge.Misconfigured {
+			t.Errorf("%+v", a)
+		}
+	}
+	w.ask("/v1/kill", `{"grace":0}`, 200)
+	w.finished()
+	w.nothingLeft("")
+}
