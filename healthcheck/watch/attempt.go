@@ -2,7 +2,6 @@ package watch
 
 import (
 	"container/heap"
-	"strings"
 	"time"
 
 	"github.com/dewarhq/dewar/healthcheck"
@@ -100,17 +99,8 @@ func (a *attempt) fair(t Told, timeout time.Duration) healthcheck.Answer {
 // Doubt is a failure that says nothing of the target, and why.
 func Doubt(failure healthcheck.Answer, why string) healthcheck.Answer {
 	failure.Outcome = judge.Inconclusive
-	failure.Reason = brief(why + "; it seemed to fail: " + failure.Reason)
+	failure.Reason = healthcheck.Clean(why + "; it seemed to fail: " + failure.Reason)
 	return failure
-}
-
-// brief is a sentence of no more bytes than an Answer's reason may have.
-func brief(s string) string {
-	const most = 256
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
 }
 
 func short(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }
