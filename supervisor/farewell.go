@@ -104,10 +104,7 @@ func (b *brain) noteParted(r machine.Record) {
 		b.letGoOf(b.parting[r.RunID])
 		delete(b.parting, r.RunID)
 		run, _ := b.machine.Run(r.RunID)
-		if run.Stop != nil && r.Failure != "" { // which has cut it short
-			r.Failure = "it did not end within its time"
-		}
-		if run.Live() && !b.pending[r.RunID] {
+		if run.Live() && !run.PreStop.Over && !b.pending[r.RunID] {
 			b.fact(r.RunID, r)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -82,7 +83,16 @@ func (w *world) spans() map[string]time.Duration {
 	return at
 }
 
-const killed = "TERM: the task is killed by uid 0 (root): enough\n"
+var killed = "TERM: the task is killed by " + myself() + ": enough\n"
+
+// myself is who asks in these tests.
+func myself() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprintf("uid %d", os.Getuid())
+	}
+	return fmt.Sprintf("uid %s (%s)", u.Uid, u.Username)
+}
 
 func TestLifecycleCalls(t *testing.T) {
 	const short = task.Duration(300 * time.Millisecond)
@@ -171,7 +181,7 @@ func TestLifecycleCallsToNobody(t *testing.T) {
 // A finalizer knows why the task has ended, in whatever way that was.
 func TestFinalizerKnowsWhy(t *testing.T) {
 	for name, c := range map[string]struct{ cmdline, kill, want string }{
-		"killed": {`trap 'cp .dewar-stop-reason told; exit' TERM; touch up; while :; do sleep 0.01; done`, `{"reason":"two\nlines"}`, "the task is killed by uid 0 (root): two lines\n"},
+		"killed": {`trap 'cp .dewar-stop-reason told; exit' TERM; touch up; while :; do sleep 0.01; done`, `{"reason":"two\nlines"}`, "the task is killed by " + myself() + ": two lines\n"},
 		"failed": {"exit 3", "", "the task has failed: process web failed for good: run 0 exited with status 3; max_failures of the task is 1\n"},
 		"over":   {"true", "", "the task is over: every process has finished\n"},
 	} {

@@ -20,6 +20,13 @@ func (r *Run) parting() bool {
 // its kill was decided upon.
 func (r *Run) leaving() bool { return r.PreStop != nil || r.Stop != nil || r.Kill != "" }
 
+// cutPreStop ends a pre_stop that is not over when the stop signal comes.
+func (r *Run) cutPreStop() {
+	if r.PreStop != nil && !r.PreStop.Over {
+		r.PreStop.Over, r.PreStop.Failure = true, "it did not end within its time"
+	}
+}
+
 // partBy is when a parting run gets its stop signal.
 func (r *Run) partBy() int64 {
 	if r.PreStop.Over {

@@ -192,6 +192,7 @@ func (m *Machine) clocked(at Instant) Instant {
 func (r *Run) stop(s Stopped) {
 	if r.Live() {
 		r.Stop = &s
+		r.cutPreStop()
 	} else {
 		r.LeftStop = &s
 	}
