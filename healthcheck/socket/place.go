@@ -49,9 +49,13 @@ func (p Place) inside(path string) string {
 	return filepath.Join(p.Sandbox, path)
 }
 
-// open opens a path as the process sees it: no link leads out of its root.
+// open opens a path as the process sees it: no link leads out of its root, nor
+// out of the sandbox where that root is the machine's.
 func (p Place) open(path string, flags int) (fd int, err error) {
-	dir := "/"
+	dir, resolve := "/", uint64(unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	if rest, err := filepath.Rel(p.Sandbox, path); p.Main == nil && err == nil && filepath.IsLocal(rest) {
+		dir, path, resolve = p.Sandbox, rest, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_MAGICLINKS
+	}
 	if p.Main != nil {
 		pid, err := p.Main()
 		if err != nil {
@@ -64,9 +68,11 @@ func (p Place) open(path string, flags int) (fd int, err error) {
 		return -1, err
 	}
 	defer unix.Close(root)
-	return unix.Openat2(root, path, &unix.OpenHow{
-		Flags: uint64(flags) | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	fd, err = unix.Openat2(root, path, &unix.OpenHow{Flags: uint64(flags) | unix.O_CLOEXEC, Resolve: resolve})
+	if err == unix.EXDEV {
+		return -1, errors.New("a link leads out of the sandbox")
+	}
+	return fd, err
 }
 
 // within calls do in the target's network. Its thread is not given back where it
