@@ -75,3 +75,20 @@ func (w *why) evidence(p *process, run *Run) {
 		}
 	}
 }
+
+// remaining says of each process that nothing was said of before where the newest
+// evidence of it is.
+func (w *why) remaining() {
+	for i := range w.m.procs {
+		p := &w.m.procs[i]
+		if w.seen[i] {
+			continue
+		}
+		for _, run := range slices.Backward(p.history) {
+			if len(run.Evidence) > 0 {
+				w.evidence(p, run)
+				break
+			}
+		}
+	}
+}

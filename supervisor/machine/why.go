@@ -23,6 +23,7 @@ func (m *Machine) Why(now Instant, process string) []string {
 		gates: [2]string{m.gate(&m.plans[ordinary]), m.gate(&m.plans[final])}}
 	if process == "" {
 		w.task()
+		w.remaining()
 	} else if i, known := m.index[process]; known {
 		w.process(i)
 	}
