@@ -53,9 +53,16 @@
 // tried before they are recorded, for only trying tells whether they can be had;
 // the next brain puts back what the journal says.
 //
+// What the machine wants asked of checks is asked beside the loop, too (health*.go,
+// healthcheck/watch): its answers come over a bell, are gathered, and are recorded
+// when the machine says so. One of an earlier run is dropped. A verdict is acted
+// upon like any other record, by Decide. On a full disk answers that change
+// nothing wait in memory, the last thousand of each check.
+//
 // One goroutine owns everything; there is no lock. The door (control.sock), the
-// alarm, the shim's connection, each kill of a group and the watches of memory
-// and disk have goroutines of their own, which Run waits for.
+// alarm, the shim's connection, each kill of a group, the watches of memory and
+// disk and each attempt of a check have goroutines of their own, which Run waits
+// for; for an attempt that does not end when it is told to, 50 ms.
 //
 // Deliberately absent: the rules (supervisor/machine), the files' formats
 // (supervisor/journal, supervisor/shim), the word Mesos, and any recovery from

@@ -13,14 +13,14 @@
 // A question is first asked at once, then from start to start on its interval,
 // and never twice at the same time: an attempt that is still running half an
 // interval after the next one was due makes that one left out, and counted. Over
-// the first attempts that come to "ok" its turn slides, never by more than an eighth of the interval and
-// never ahead of time, to a place in the interval that is a hash of the names of
-// task, process and check. So the checks of a machine that has just come up
-// spread, whichever brains ask them, and keep their places when a brain is
+// attempts that come to "ok" its turn slides, never by more than an eighth of the
+// interval and never ahead of time, to a place in the interval that is a hash of
+// the names of task, process and check. So the checks of a machine that has just
+// come up spread, whichever brains ask them, and keep their places when a brain is
 // replaced. While answers are bad nothing slides: the time to a verdict is
-// interval × attempts. Of many questions that are added together the
-// first attempts are spread over half an interval, and no more than three times
-// the mean are begun within any 10 ms.
+// interval × attempts. Of many questions that are added together the first
+// attempts are spread over half an interval, and no more than three times the mean
+// are begun within any 10 ms.
 //
 // We may be slow ourselves: stopped, throttled, swapped out, or asleep with the
 // whole machine. While an attempt runs the clock is looked at eight times in its
