@@ -41,7 +41,7 @@ func telltale(t *testing.T) (p Programs, ran string) {
 func TestNobodyDrivesWhatIsAnothers(t *testing.T) {
 	dir := foreign(t)
 	p, ran := telltale(t)
-	started, woken := Wake(t.Context(), dir, p)
+	started, _, woken := Wake(t.Context(), dir, p)
 	_, killed := Kill(context.Background(), dir, wish(0, 0), 20*time.Millisecond, func() error { return nil })
 	for verb, err := range map[string]error{"Start": Start(dir, p), "Wake": woken, "Shutdown": Shutdown(dir, wish(0, 0)), "Kill": killed} {
 		var no *ForeignError
@@ -66,7 +66,7 @@ func TestNobodyDrivesWhatIsAnothers(t *testing.T) {
 func TestWhatWasNotLaunchedIsNotStarted(t *testing.T) {
 	dir := task.Dir(t.TempDir())
 	p, ran := telltale(t)
-	started, woken := Wake(t.Context(), dir, p)
+	started, _, woken := Wake(t.Context(), dir, p)
 	for verb, err := range map[string]error{"Start": Start(dir, p), "Wake": woken, "Shutdown": Shutdown(dir, wish(0, 0))} {
 		if no := (*NotTaskError)(nil); !errors.As(err, &no) || no.Dir != dir {
 			t.Errorf("%s: %v", verb, err)

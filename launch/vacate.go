@@ -54,10 +54,7 @@ func stepOut(tree *cgroup.Tree) error {
 	if err != nil || !slices.Contains(standing, os.Getpid()) {
 		return err
 	}
-	if err = tree.StepBack(os.Getpid()); errors.Is(err, syscall.EBUSY) {
-		err = tree.StepOut(os.Getpid())
-	}
-	if errors.Is(err, syscall.EBUSY) {
+	if err = tree.StepHome(os.Getpid()); errors.Is(err, syscall.EBUSY) {
 		return nil
 	}
 	return err

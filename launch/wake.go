@@ -44,23 +44,24 @@ func Start(dir task.Dir, p Programs) error {
 
 // Wake starts the shim of a task unless a shim or a brain lives: a brain
 // without a shim starts one itself. Where the task had a scope of systemd's that is
-// gone, this process enters a new one first (see EnterScope), if it can.
-func Wake(ctx context.Context, dir task.Dir, p Programs) (started bool, err error) {
+// gone, this process enters a new one first (see EnterScope). Without one the task
+// can still be shown, and killed: noScope says why there is none.
+func Wake(ctx context.Context, dir task.Dir, p Programs) (started bool, noScope, err error) {
 	k, err := WhoKeeps(dir)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if k.Shim != 0 || k.Brain != 0 {
-		return false, nil
+		return false, nil, nil
 	}
 	if err := MayKeep(dir); err != nil {
-		return false, err
+		return false, nil, err
 	}
-	noScope := reenterScope(ctx, dir) // without one the task can still be shown, and killed
+	noScope = reenterScope(ctx, dir)
 	if err := Start(dir, p); err != nil {
-		return false, errors.Join(err, noScope)
+		return false, noScope, err
 	}
-	return true, nil
+	return true, noScope, nil
 }
 
 // AwaitKeeper is the pid of who keeps the task. If nobody does, because a

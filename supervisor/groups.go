@@ -145,33 +145,19 @@ func (b *brain) vacate(ctx context.Context) {
 	}
 	inTime, cancel := context.WithTimeout(ctx, vacateWithin)
 	defer cancel()
-	var err error
-	if b.tree.Place().Mode == cgroup.V2 {
-		err = b.tree.StepBack(b.shimPid, os.Getpid())
+	err := errors.Join(b.tree.Task().Remove(inTime), b.tree.Checks().Remove(inTime))
+	if err == nil && b.tree.Place().Mode == cgroup.V2 {
+		err = b.tree.StepHome(b.shimPid, os.Getpid())
+		if errors.Is(err, syscall.EBUSY) {
+			return
+		}
 	}
 	if err == nil {
 		err = b.tree.Remove(inTime)
-	} else if errors.Is(err, syscall.EBUSY) {
-		err = errors.Join(b.tree.Task().Remove(inTime), b.tree.Checks().Remove(inTime))
-		if err == nil {
-			err = b.stepOut(inTime)
-		}
 	}
 	if err != nil {
 		b.log("the task's groups stay: %v", err)
 	}
-}
-
-// stepOut leaves ctl/ and removes it, where that can be had.
-func (b *brain) stepOut(ctx context.Context) error {
-	err := b.tree.StepOut(b.shimPid, os.Getpid())
-	if errors.Is(err, syscall.EBUSY) {
-		return nil
-	}
-	if err == nil {
-		err = b.tree.Remove(ctx)
-	}
-	return err
 }
 
 // vacateWithin is how long the kernel may take to let go of a group whose last

@@ -121,7 +121,10 @@ func (a *app) wake(ctx context.Context, dir task.Dir) (started bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	started, err = launch.Wake(ctx, dir, p)
+	started, noScope, err := launch.Wake(ctx, dir, p)
+	if noScope != nil {
+		a.detail("%v", noScope)
+	}
 	return started, refused(err)
 }
 

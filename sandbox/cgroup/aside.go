@@ -42,10 +42,21 @@ func (t *Tree) StepAside(pids ...int) error {
 	return nil
 }
 
-// StepBack moves processes out of ctl/ to where they came from, so that the
-// last of us can Remove everything. On v2 the kernel refuses that (EBUSY) for
-// as long as our own group hands controllers down, unless it is the root.
-func (t *Tree) StepBack(pids ...int) error {
+// StepHome moves the last of us out of ctl/ to where they came from, so that
+// one of them can Remove everything. task/ and checks/ have to be gone. The error
+// wraps EBUSY where the kernel does not let them: our own group hands controllers
+// down also for others, or somebody else stands in ctl/.
+func (t *Tree) StepHome(pids ...int) error {
+	err := t.stepBack(pids...)
+	if errors.Is(err, syscall.EBUSY) {
+		err = t.stepOut(pids...)
+	}
+	return err
+}
+
+// stepBack moves processes out of ctl/. On v2 the kernel refuses that (EBUSY)
+// for as long as our own group hands controllers down, unless it is the root.
+func (t *Tree) stepBack(pids ...int) error {
 	var all []error
 	for _, dir := range t.Ctl().made() {
 		for _, pid := range pids {
@@ -58,11 +69,10 @@ func (t *Tree) StepBack(pids ...int) error {
 	return nil
 }
 
-// StepOut is StepBack for the last who stand in ctl/ below a group that is not
-// the root: when task/ and checks/ have gone, our own group need not hand
-// controllers down any more, if the task's is the only one in it. The error wraps
-// EBUSY if it is not, or if somebody else stands in ctl/.
-func (t *Tree) StepOut(pids ...int) error {
+// stepOut is stepBack below a group that is not the root: when task/ and checks/
+// have gone, it need not hand controllers down any more, if the task's is the only
+// one in it.
+func (t *Tree) stepOut(pids ...int) error {
 	own := path.Dir(t.place.Unified)
 	standing, err := procs(nil, t.place.Unified)
 	if err != nil {
@@ -87,5 +97,5 @@ func (t *Tree) StepOut(pids ...int) error {
 			return fmt.Errorf("step out of ctl: %w", err)
 		}
 	}
-	return t.StepBack(pids...)
+	return t.stepBack(pids...)
 }

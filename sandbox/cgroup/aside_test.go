@@ -39,7 +39,7 @@ func TestStepOut(t *testing.T) {
 	if err := tr.Make(s.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.StepBack(s.Process.Pid); !errors.Is(err, syscall.EBUSY) {
+	if err := tr.stepBack(s.Process.Pid); !errors.Is(err, syscall.EBUSY) {
 		t.Fatalf("there is nothing to step out for: %v", err)
 	}
 	if err := tr.Task().Remove(within(t, time.Minute)); err != nil {
@@ -47,7 +47,7 @@ func TestStepOut(t *testing.T) {
 	}
 	mkdirs(t, own+"/other")
 	put(t, own+"/other/memory.max", "1073741824")
-	if err := tr.StepOut(s.Process.Pid); !errors.Is(err, syscall.EBUSY) {
+	if err := tr.stepOut(s.Process.Pid); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("with another group beside: %v", err)
 	}
 	if text, err := readFile(own + "/other/memory.max"); text != "1073741824" || err != nil {
@@ -56,10 +56,10 @@ func TestStepOut(t *testing.T) {
 	if err := os.Remove(own + "/other"); err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.StepOut(); !errors.Is(err, syscall.EBUSY) {
+	if err := tr.stepOut(); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("with somebody else in ctl: %v", err)
 	}
-	if err := tr.StepOut(s.Process.Pid); err != nil {
+	if err := tr.stepOut(s.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	if err := tr.Remove(within(t, time.Minute)); err != nil || tr.Exists() {

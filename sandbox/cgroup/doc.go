@@ -24,7 +24,7 @@
 //	v1       v1                   freezer (or any)             the exec step joins
 //
 // A process' life in its group: Make, Limit, Entry, started; Kill; Make again
-// before the next run. In the end Tree.StepBack, where the kernel lets us, and
+// before the next run. In the end Tree.StepHome, where the kernel lets us, and
 // Tree.Remove. One who stands in ctl/ below a delegated group of v2 cannot step
 // back: his last group goes with his scope, or by whoever comes after him.
 //

@@ -229,7 +229,7 @@ func TestStepAsideAndBack(t *testing.T) {
 		}
 	}
 	if os.Geteuid() == 0 { // there the test's own group is the root
-		if err := tr.StepBack(s.Process.Pid); err != nil {
+		if err := tr.stepBack(s.Process.Pid); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := tr.Ctl().Procs(); len(got) > 0 || err != nil {

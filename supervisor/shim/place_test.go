@@ -93,7 +93,7 @@ func TestGroup(t *testing.T) {
 	}
 	tree := cgroup.Open(place)
 	t.Cleanup(func() {
-		if err := tree.StepBack(r.cmd.Process.Pid, os.Getpid()); err != nil {
+		if err := tree.StepHome(r.cmd.Process.Pid, os.Getpid()); err != nil {
 			t.Log(err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
