@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "server":
 		serveNumber()
+	case "alone":
+		askAlone()
 	default:
 		os.Exit(m.Run())
 	}
