@@ -258,7 +258,6 @@ func TestFamilies(t *testing.T) {
 	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
 		t.Skip("this needs IPv6")
 	}
-	const answer = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok"
 	four, six := listen(t, "tcp4", "127.0.0.1:0"), listen(t, "tcp6", "[::1]:0")
 	for _, l := range []net.Listener{four, six} {
 		go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })) //nolint:errcheck // until it is closed

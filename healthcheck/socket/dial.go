@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -239,47 +238,6 @@ func (t *target) hold(conn net.Conn) bool {
 	return true
 }
 
-// lingering is how long one who was asked has to close first.
-const lingering = 100 * time.Millisecond
-
-// part closes a connection so that neither side keeps it: with a reset, once the
-// other side has closed or there was no time left for that.
-func (t *target) part(conn net.Conn, deadline time.Time) {
-	t.mu.Lock()
-	delete(t.conns, conn)
-	t.mu.Unlock()
-	if c, ok := conn.(*net.TCPConn); ok && (t.knocks || drained(c, deadline)) {
-		c.SetLinger(0) //nolint:errcheck // then it is closed as usual
-	}
-	conn.Close() //nolint:errcheck // all has been said
-}
-
-// drained waits for the other side to close, which then sees no reset. It is
-// false if that has time, and does not.
-func drained(c *net.TCPConn, deadline time.Time) bool {
-	until := time.Now().Add(lingering)
-	if !until.Before(deadline) {
-		until = deadline
-	}
-	var rest [512]byte
-	err := c.SetReadDeadline(until)
-	for read := 0; err == nil && read < maxBody; {
-		var n int
-		n, err = c.Read(rest[:])
-		read += n
-	}
-	return until.Equal(deadline) || !errors.Is(err, os.ErrDeadlineExceeded)
-}
-
-// holdAck lets the kernel keep back the last word of the handshake, so that a
-// reset takes all of it back: whoever listens is not bothered to accept.
-func holdAck(_, _ string, c syscall.RawConn) error {
-	var err error
-	return errors.Join(c.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
-	}), err)
-}
-
 // Close ends what is being asked.
 func (t *target) Close() error {
 	t.mu.Lock()
@@ -289,41 +247,4 @@ func (t *target) Close() error {
 		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // it is being closed by who asks
 	}
 	return nil
-}
-
-// failed is what an error of asking says: something of the target, unless it is
-// for want of something on our side.
-func failed(phase healthcheck.Phase, err error) healthcheck.Answer {
-	answer := healthcheck.Answer{Outcome: judge.Fail, Phase: phase, Reason: healthcheck.Clean(sentence(phase, err))}
-	for _, ours := range []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, ours) {
-			answer.Outcome = judge.Inconclusive
-		}
-	}
-	return answer
-}
-
-func sentence(phase healthcheck.Phase, err error) string {
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no " + wanted(phase) + " in time"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nobody listens: " + err.Error()
-	case errors.Is(err, syscall.EAGAIN): // only of a unix socket, by unix(7)
-		return "its backlog is full: " + err.Error()
-	case errors.Is(err, fs.ErrNotExist):
-		return "there is no socket: " + err.Error()
-	}
-	return err.Error()
-}
-
-func wanted(phase healthcheck.Phase) string {
-	switch phase {
-	case healthcheck.Connect:
-		return "connection"
-	case healthcheck.TLS:
-		return "TLS handshake"
-	}
-	return "answer"
 }

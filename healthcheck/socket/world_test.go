@@ -156,8 +156,10 @@ func TestNetworks(t *testing.T) {
 
 // TestNoDescriptors: what we lack ourselves says nothing about who is asked.
 func TestNoDescriptors(t *testing.T) {
-	address := says(t, "HTTP/1.1 200 OK\r\n\r\nok")
-	asker, err := socket.New(httpOf(address), socket.Place{})
+	_, address := server(t, 7, 0, 0) // a process that has its own descriptors
+	check := httpOf(address)
+	check.HTTP.Expect = "7"
+	asker, err := socket.New(check, socket.Place{})
 	if err != nil {
 		t.Fatal(err)
 	}
