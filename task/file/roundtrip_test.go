@@ -105,6 +105,9 @@ func edgeAtRandom(t *rapid.T, made *task.Task) {
 		made.Constraints = append(made.Constraints, task.Constraint{Order: []string{before.Name, after.Name}})
 		return
 	}
+	if slices.ContainsFunc(after.After, func(e task.Edge) bool { return e.Process == edge.Process && e.When == edge.When }) {
+		return // twice would be to be lost in two ways
+	}
 	after.After = append(after.After, edge)
 }
 
