@@ -242,13 +242,13 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 	root := schemaOf(t)
 	both, neither := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		for range 5 {
+		for range 10 {
 			form := rapid.SampledFrom(root["anyOf"].([]any)).Draw(t, "form").(map[string]any)
 			taken, refused := agree(t, root, mutant(t, root, form))
 			both, neither = both+taken, neither+refused
 		}
 	})
-	if both < 10 || neither < 25 {
+	if both < 5 || neither < 25 { // some 30 and 700 of a thousand
 		t.Errorf("of the documents %d were taken by both and %d by neither: too few to say anything", both, neither)
 	}
 }
