@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/dewarhq/dewar/sandbox"
@@ -32,26 +33,51 @@ func EnterScope(ctx context.Context, asked Isolation) error {
 	if !h.scoped() {
 		return nil
 	}
+	_, err = enterScope(ctx)
+	return err
+}
+
+// enterScope moves this process into a new scope; without a systemd it does not.
+func enterScope(ctx context.Context) (entered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, systemdWithin)
 	defer cancel()
 	err = scope.Enter(ctx, "dewar-"+randomText(12), "A task of Dewar's")
 	if errors.Is(err, scope.ErrNoSystemd) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("ask systemd for a group of our own: %w", err)
+		return false, fmt.Errorf("ask systemd for a group of our own: %w", err)
 	}
-	return nil
+	return true, nil
+}
+
+// waking lets one goroutine at a time wake a task: a scope is entered by the whole
+// process, and whoever it starts is born where it stands.
+var waking struct {
+	sync.Mutex
+	gave bool // the scope in which this process stands, or stood, is a task's that it has woken
 }
 
 // reenterScope is EnterScope for who wakes a task that had a scope, which went
-// with its keepers.
+// with its keepers. Once it has entered one for a task, every other that it wakes
+// gets another: a scope with somebody else's shim in it cannot be divided. waking
+// is held, until the shim is started.
 func reenterScope(ctx context.Context, dir task.Dir) error {
 	g, found, err := sandbox.ReadGroups(dir)
-	if err != nil || !found || !g.Used() || !cgroup.Open(g.Place).Uprooted() {
+	if err != nil {
 		return err
 	}
-	return EnterScope(ctx, IsolationAuto)
+	h, err := lookAtHost()
+	if err != nil || h.inTask {
+		return err
+	}
+	gone := found && g.Used() && cgroup.Open(g.Place).Uprooted()
+	if !waking.gave && !(gone && h.scoped()) {
+		return nil
+	}
+	entered, err := enterScope(ctx)
+	waking.gave = waking.gave || entered
+	return err
 }
 
 // scoped says that a scope would help, and that we may leave our group for it:

@@ -36,7 +36,7 @@ func Vacate(ctx context.Context, dir task.Dir, still func(task.Dir) error) error
 		inTime, cancel := context.WithTimeout(ctx, vacateWithin)
 		defer cancel()
 		if err == nil {
-			err = errors.Join(stepOut(tree), tree.Remove(inTime))
+			err = raze(inTime, tree)
 		}
 		err = errors.Join(err, release())
 	}
@@ -44,6 +44,14 @@ func Vacate(ctx context.Context, dir task.Dir, still func(task.Dir) error) error
 		return fmt.Errorf("remove the kernel groups of %s: %w", dir, err)
 	}
 	return nil
+}
+
+// raze removes the groups beside ctl/ first, as Tree.StepHome wants it.
+func raze(ctx context.Context, tree *cgroup.Tree) error {
+	if err := errors.Join(tree.Task().Remove(ctx), tree.Checks().Remove(ctx)); err != nil {
+		return err
+	}
+	return errors.Join(stepOut(tree), tree.Remove(ctx))
 }
 
 // stepOut leaves ctl/ if we stand there, who have started the task and stepped

@@ -94,3 +94,39 @@ func chown(t *testing.T, dir task.Dir, uid int) {
 		t.Fatal(err)
 	}
 }
+
+// Who has started a task, and stands in its ctl/, removes all that a brain has
+// left, groups beside ctl/ included.
+func TestVacateFromWithin(t *testing.T) {
+	host, err := cgroup.Look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if others, err := host.Strangers(os.Getpid()); host.Mode != cgroup.V2 || err != nil || len(others) > 0 {
+		t.Skip(needs.Prefix + "a group of v2 of our own")
+	}
+	place, err := host.Place(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := task.Dir(filepath.Join(t.TempDir(), "t-1"))
+	if err := os.Mkdir(string(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir.TaskJSON(), nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&sandbox.Groups{Place: place}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	tree := cgroup.Open(place)
+	if err := tree.Make(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Process("web").Make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Vacate(t.Context(), dir, ok); err != nil || tree.Exists() {
+		t.Errorf("%v, and its groups exist: %v", err, tree.Exists())
+	}
+}

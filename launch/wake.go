@@ -45,7 +45,8 @@ func Start(dir task.Dir, p Programs) error {
 // Wake starts the shim of a task unless a shim or a brain lives: a brain
 // without a shim starts one itself. Where the task had a scope of systemd's that is
 // gone, this process enters a new one first (see EnterScope). Without one the task
-// can still be shown, and killed: noScope says why there is none.
+// can still be shown, and killed: noScope says why there is none. Of several
+// tasks that one process wakes, each gets a scope of its own.
 func Wake(ctx context.Context, dir task.Dir, p Programs) (started bool, noScope, err error) {
 	k, err := WhoKeeps(dir)
 	if err != nil {
@@ -57,6 +58,8 @@ func Wake(ctx context.Context, dir task.Dir, p Programs) (started bool, noScope,
 	if err := MayKeep(dir); err != nil {
 		return false, nil, err
 	}
+	waking.Lock()
+	defer waking.Unlock()
 	noScope = reenterScope(ctx, dir)
 	if err := Start(dir, p); err != nil {
 		return false, noScope, err

@@ -67,7 +67,7 @@ func (b *brain) openGroups() error {
 // had ends a task that has not begun; of one that has, what runs goes on, and
 // nothing is started until it can be had: see enter.
 func (b *brain) contain(ctx context.Context) error {
-	fresh := b.tree == nil || !b.begun()
+	fresh := !b.begun() // one that has begun and lost its scope waits for better days
 	b.held = false
 	if err := b.hold(); err != nil {
 		return b.deny(fresh, err)

@@ -150,3 +150,40 @@ func TestSystemdScopeGone(t *testing.T) {
 	}
 	h.dewar(0, "kill", "--now", "gone")
 }
+
+// TestSystemdScopesGone brings several tasks back at once, by one command, whose
+// scopes systemd has removed: each gets groups again, and none fails.
+func TestSystemdScopesGone(t *testing.T) {
+	needs.Systemd(t)
+	h := newHome(t)
+	file := filepath.Join(t.TempDir(), "task.json")
+	write(t, file, `{"processes": [{"name": "p", "cmdline": "exec sleep 1000", "min_duration": "10ms"}]}`)
+	ids := []string{"gone-1", "gone-2", "gone-3", "gone-4"}
+	for _, id := range ids {
+		h.dewar(0, "run", "--detach", "--isolation=cgroup", "--task-id", id, file)
+		h.mainPid(id)
+	}
+	for _, id := range ids {
+		was := filepath.Dir(groupsOf(t, task.Dir(filepath.Join(h.root, id))))
+		write(t, filepath.Join(was, "cgroup.kill"), "1")
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if _, err := os.Lstat(was); errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("systemd keeps %s", was)
+			}
+		}
+	}
+	h.dewar(0, "resume", ids...)
+	scopes := map[string]bool{}
+	for _, id := range ids {
+		h.mainPid(id)
+		now := filepath.Dir(groupsOf(t, task.Dir(filepath.Join(h.root, id))))
+		if !strings.HasSuffix(now, ".scope") || scopes[now] {
+			t.Errorf("%s is in %s, which is no scope of its own", id, now)
+		}
+		scopes[now] = true
+	}
+	h.dewar(0, "kill", append([]string{"--now"}, ids...)...)
+}

@@ -43,7 +43,8 @@ func (t *Tree) StepAside(pids ...int) error {
 }
 
 // StepHome moves the last of us out of ctl/ to where they came from, so that
-// one of them can Remove everything. task/ and checks/ have to be gone. The error
+// one of them can Remove everything. task/ and checks/ have to be gone. One that
+// has ended meanwhile is in nobody's way. The error
 // wraps EBUSY where the kernel does not let them: our own group hands controllers
 // down also for others, or somebody else stands in ctl/.
 func (t *Tree) StepHome(pids ...int) error {
@@ -60,7 +61,7 @@ func (t *Tree) stepBack(pids ...int) error {
 	var all []error
 	for _, dir := range t.Ctl().made() {
 		for _, pid := range pids {
-			all = append(all, writeFile(path.Dir(path.Dir(dir))+"/cgroup.procs", strconv.Itoa(pid)))
+			all = append(all, unlessGone(writeFile(path.Dir(path.Dir(dir))+"/cgroup.procs", strconv.Itoa(pid))))
 		}
 	}
 	if err := errors.Join(all...); err != nil {

@@ -73,3 +73,19 @@ func TestStepOut(t *testing.T) {
 	}
 	s.dies(t)
 }
+
+// One of those who go home may have died meanwhile.
+func TestStepHomeOfTheDead(t *testing.T) {
+	tr := tree(t)
+	s := start(t, tr.all(), "sleep")
+	if err := tr.Ctl().Make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.dies(t)
+	if err := tr.StepHome(s.Process.Pid); err != nil {
+		t.Error(err)
+	}
+}

@@ -22,7 +22,7 @@ var kernelTests = []struct {
 }{
 	{packages: "./sandbox/cgroup/..."},
 	{packages: "./sandbox/disk", run: "Limit|WhoIsNotStopped|Look|Release|AskedByDevice|Rename"},
-	{packages: "./launch", run: "^TestRemoveReleases"},
+	{packages: "./launch", run: "^Test(RemoveReleases|VacateFromWithin)"},
 	{packages: "./healthcheck/command", run: "^Test(CommandsThat|Place|GrandchildHolds)"},
 	{packages: "./supervisor", run: "^Test(Quota|Groups|NoGroups|Undead|Walls($|That|Kill|Under|Without|OutOf|OfARoot))"},
 	{packages: "./supervisor/shim", run: "^TestGroup"},
