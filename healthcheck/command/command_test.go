@@ -113,8 +113,15 @@ func TestCommandsThatTimeOut(t *testing.T) {
 		if w.tree == nil {
 			return
 		}
-		if left, err := w.tree.Checks().Procs(); err != nil || len(left) > 0 {
-			w.Errorf("left in the group: %v, %v", left, err)
+		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // they die beside us
+			left, err := w.tree.Checks().Procs()
+			if err == nil && len(left) == 0 {
+				return
+			}
+			if err != nil || time.Now().After(end) {
+				w.Errorf("left in the group: %v, %v", left, err)
+				return
+			}
 		}
 	})
 }

@@ -51,6 +51,9 @@ func TestPromises(t *testing.T) {
 			continue
 		}
 		for by, p := range rows {
+			if by == lateness {
+				continue // where others want both processors it is the scheduler's
+			}
 			median, measured := medians[work][by]
 			if !measured && p.view {
 				continue

@@ -63,7 +63,7 @@ func measureChecks(b *bench) (rows []Row, err error) {
 	}
 	address = strings.TrimSpace(address)
 	rows = append(newRows("%", ours, ofACore, bareCalls),
-		Row{By: "dewar, memory", Unit: "MB"}, Row{By: "dewar, p99 of lateness", Unit: "ms"},
+		Row{By: "dewar, memory", Unit: "MB"}, Row{By: lateness, Unit: "ms"},
 		Row{By: "connections in TIME_WAIT", Unit: ""}, Row{By: "dewar, descriptors", Unit: ""})
 	for range min(b.times, 3) {
 		us, err := b.askers("watch", address)
