@@ -69,9 +69,12 @@ func (b *brain) awaitsEvidence(act machine.Act) bool {
 			b.inquireOfLiving(s, reason, by)
 			i = b.inquiries.open[s]
 		}
-	case machine.Stop, machine.PreStop, machine.Call:
-		b.inquireSick() // where a brain has died before it could
-		i = b.sickInquiry(act)
+	case machine.Stop:
+		i = b.sickInquiry(a.RunID)
+	case machine.PreStop:
+		i = b.sickInquiry(a.RunID)
+	case machine.Call:
+		i = b.unwellInquiry()
 	}
 	if i != nil && !slices.Contains(i.waiting, act) {
 		i.waiting = append(i.waiting, act)
@@ -80,12 +83,20 @@ func (b *brain) awaitsEvidence(act machine.Act) bool {
 }
 
 // inquireOfLiving gathers evidence of a run that is about to be destroyed, if it
-// lives, that was not done, and there is time.
+// lives, that was not done, there is time, and not too many others have to wait
+// already.
 func (b *brain) inquireOfLiving(s subject, reason string, by int64) {
 	if b.machine.Budget != 0 {
 		by = min(by, b.machine.Budget)
 	}
-	if run, known := b.machine.Run(s.RunID); known && run.Live() && run.Pid != 0 && by > shim.BootTime() {
+	run, known := b.machine.Run(s.RunID)
+	switch {
+	case !known || !run.Live() || run.Pid == 0 || by <= shim.BootTime():
+	case b.inquiries.open[s] == nil && len(b.inquiries.open) >= evidenceAtOnce:
+		if !hasEvidence(&run, s.why) {
+			b.facts = append(b.facts, machine.Gathered{RunID: s.RunID, For: string(s.why), Failure: "that of others was being gathered"})
+		}
+	default:
 		b.inquireOnce(s, reason, by)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // boot time.
 func (b *brain) timedOut(id task.RunID) (reason string, by int64) {
 	run, known := b.machine.Run(id)
-	if !known || run.Kill != machine.CauseTimeout || run.Stop == nil {
+	if !known || !run.Live() || run.Kill != machine.CauseTimeout || run.Stop == nil { // what it left behind waits for nothing
 		return "", 0
 	}
 	reason = fmt.Sprintf("it did not end within %s of SIG%s (%s), and is killed",
@@ -42,17 +42,33 @@ func (b *brain) sickness(id task.RunID) *machine.Sickness {
 	return nil
 }
 
-// inquireSick begins to gather evidence of those who are to be stopped for
-// health, before they are. Of a task that is unwell as a whole the first few of
-// its runs have to do.
-func (b *brain) inquireSick() {
-	for _, id := range b.machine.Live() {
-		sick, s := b.sickness(id), subject{id, evidence.Health}
-		if sick == nil || len(b.inquiries.open) >= evidenceAtOnce {
-			continue
-		}
-		b.inquireOfLiving(s, sick.Reason, sick.At.Boot+int64(b.healthWithin(id)))
+// sickInquiry gathers evidence of a run if it is to be stopped for health, also
+// where a brain has died before it could. The answer is what the beginning of the
+// stop is to wait for; nil if nothing.
+func (b *brain) sickInquiry(id task.RunID) *inquiry {
+	sick, s := b.sickness(id), subject{id, evidence.Health}
+	if sick == nil {
+		return nil
 	}
+	b.inquireOfLiving(s, sick.Reason, sick.At.Boot+int64(b.healthWithin(id)))
+	return b.inquiries.open[s]
+}
+
+// unwellInquiry does so for a task that is unwell as a whole: of the first few of
+// its runs.
+func (b *brain) unwellInquiry() (first *inquiry) {
+	if b.machine.Sick == nil {
+		return nil
+	}
+	for _, id := range b.machine.Live() {
+		if len(b.inquiries.open) >= evidenceAtOnce {
+			return first
+		}
+		if i := b.sickInquiry(id); first == nil {
+			first = i
+		}
+	}
+	return first
 }
 
 // healthWithin is how long a stop for health waits: what comes then has its time
@@ -70,24 +86,6 @@ func (b *brain) healthWithin(id task.RunID) time.Duration {
 		within = min(within, time.Duration(l.HTTP.GracefulShutdownWait)/2)
 	}
 	return min(within, time.Duration(b.launch.Task.FinalizationWait)/2)
-}
-
-// sickInquiry is the open inquiry that an act is to wait for because it is the
-// beginning of a stop for health; nil if there is none.
-func (b *brain) sickInquiry(act machine.Act) *inquiry {
-	switch a := act.(type) {
-	case machine.Stop:
-		return b.inquiries.open[subject{a.RunID, evidence.Health}]
-	case machine.PreStop:
-		return b.inquiries.open[subject{a.RunID, evidence.Health}]
-	case machine.Call:
-		for _, id := range b.machine.Live() {
-			if i := b.inquiries.open[subject{id, evidence.Health}]; i != nil {
-				return i
-			}
-		}
-	}
-	return nil
 }
 
 // caseOf is what is known of a run.

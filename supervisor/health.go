@@ -9,6 +9,7 @@ import (
 	"github.com/dewarhq/dewar/healthcheck/watch"
 	"github.com/dewarhq/dewar/supervisor/journal"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/task"
 )
 
 // checks are the task's checks that are being asked. A task that has none has
@@ -25,7 +26,6 @@ type checks struct {
 type asked struct {
 	machine.Asked
 	snoozed atomic.Bool
-	verdict judge.Verdict    // as recorded
 	answers []machine.Answer // not recorded yet
 }
 
@@ -101,9 +101,12 @@ func (q *asked) gather(a machine.Answer) {
 	}
 }
 
+// mostTold is how many answers a record has at most: as many as are kept of a check.
+const mostTold = 20
+
 // recordAnswers records what the machine wants to have recorded of the answers
-// that came. A new verdict may be written from the journal's reserve; answers
-// that change nothing wait while the disk is full.
+// that came. A verdict that is acted upon may be written from the journal's
+// reserve; all others wait while the disk is full.
 func (b *brain) recordAnswers() error {
 	due := b.due
 	b.due = nil
@@ -117,11 +120,12 @@ func (b *brain) recordAnswers() error {
 			continue
 		}
 		space := journal.Ordinary
-		if r.Why != "" || r.State.Verdict != q.verdict {
+		if b.fatal(&r) {
 			space = journal.Reserve
 		} else if b.full {
 			continue
 		}
+		r.Answers = r.Answers[max(0, len(r.Answers)-mostTold):]
 		err := b.record(space, r)
 		if errors.Is(err, journal.ErrFull) {
 			b.becomeFull(err)
@@ -130,12 +134,22 @@ func (b *brain) recordAnswers() error {
 		if err != nil {
 			return err
 		}
-		q.verdict, q.answers = r.State.Verdict, nil
-		if q.verdict == judge.Unhealthy {
-			b.inquireSick()
+		q.answers = nil
+		switch {
+		case r.State.Verdict != judge.Unhealthy:
+		case b.machine.Sick != nil:
+			b.unwellInquiry()
+		default:
+			b.sickInquiry(task.RunID{Process: id.Process, Run: q.Run})
 		}
 	}
 	return nil
+}
+
+// fatal says that answers lead to a stop, or to the end of the task.
+func (b *brain) fatal(r *machine.Answered) bool {
+	return r.State.Verdict == judge.Unhealthy &&
+		(b.check(r.CheckID).Action != task.NoAction || r.Answers[len(r.Answers)-1].Outcome == judge.Misconfigured)
 }
 
 // closeChecks ends all asking.
