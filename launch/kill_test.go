@@ -156,7 +156,11 @@ func TestKill(t *testing.T) {
 			if test.answer != "" {
 				answering(t, dir, test.answer)
 			}
-			answered, err := Kill(context.Background(), dir, wish(0, 0), 50*time.Millisecond, test.wake)
+			patience := 50 * time.Millisecond
+			if strings.HasPrefix(test.answer, "HTTP/") {
+				patience = 30 * time.Second
+			}
+			answered, err := Kill(context.Background(), dir, wish(0, 0), patience, test.wake)
 			said := ""
 			if err != nil {
 				said = err.Error()
