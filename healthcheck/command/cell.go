@@ -101,9 +101,11 @@ func (x *cell) ready(deadline time.Time) error {
 	if err := x.group.Make(); err != nil {
 		return err
 	}
+	if _, err := x.group.Limit(x.r.limits); err != nil {
+		return err
+	}
 	x.made = true
-	_, err := x.group.Limit(x.r.limits)
-	return err
+	return nil
 }
 
 // run runs the command once.

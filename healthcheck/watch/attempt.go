@@ -21,6 +21,9 @@ type attempt struct {
 // looks is how often the clock is looked at in the timeout of an attempt.
 const looks = 8
 
+// untilLook is how long after one look the next one comes.
+func (s *subject) untilLook() time.Duration { return max(s.Timeout/looks, time.Millisecond) }
+
 // begin begins the attempt that is due, with which we are so late ourselves.
 func (w *Watch) begin(s *subject, now time.Time, late time.Duration) {
 	if behind := now.Sub(s.due); behind >= s.Interval {
@@ -31,7 +34,7 @@ func (w *Watch) begin(s *subject, now time.Time, late time.Duration) {
 	a := &attempt{late: late, begun: now, boot: w.boot(), seen: now}
 	due, missed := s.due, s.missed
 	s.attempt, s.missed = a, 0
-	s.at = now.Add(s.Timeout / looks)
+	s.at = now.Add(s.untilLook())
 	w.asking[s.key] = true
 	w.running.Go(func() {
 		begun := time.Now()

@@ -207,7 +207,7 @@ func (w *Watch) wake() {
 		switch {
 		case s.attempt != nil:
 			s.attempt.look(now)
-			s.at = now.Add(s.Timeout / looks)
+			s.at = now.Add(s.untilLook())
 			heap.Fix(&w.queue, 0)
 		case w.asking[s.key]:
 			s.waiting = true

@@ -291,3 +291,14 @@ func TestFair(t *testing.T) {
 		})
 	}
 }
+
+// A timeout of almost nothing makes nobody look at the clock without end.
+func TestNoTimeAtAll(t *testing.T) {
+	w := New("t")
+	w.Add(question("hasty", time.Hour, 1, &stubborn{takes(20*time.Millisecond, judge.OK)}))
+	<-w.Bell()
+	if told, errs := w.Take(); len(told) != 1 || errs != nil {
+		t.Errorf("%+v, %v", told, errs)
+	}
+	w.Stop()
+}
