@@ -18,6 +18,7 @@ type config struct {
 	Delegate bool
 	Quota    bool
 	MiB      int
+	CPUs     int
 	Timeout  time.Duration
 	Verbose  bool
 	Fetch    bool
@@ -35,6 +36,7 @@ func parse(args []string, usage io.Writer) (config, error) {
 	f.BoolVar(&c.Delegate, "delegate", false, "with -c v2: the command's group belongs to its user")
 	f.BoolVar(&c.Quota, "quota", false, "mount file systems with project quotas at /vm/ext4 and /vm/xfs")
 	f.IntVar(&c.MiB, "m", 2048, "memory in MiB, taken as it is used")
+	f.IntVar(&c.CPUs, "cpus", 2, "processors; with one, no emulated processor waits for another")
 	f.DurationVar(&c.Timeout, "timeout", 10*time.Minute, "time allowed, the boot included")
 	f.BoolVar(&c.Verbose, "v", false, "say how long it took")
 	f.BoolVar(&c.Systemd, "systemd", false, "the host's systemd is the first process; the command is a service")
@@ -57,6 +59,9 @@ func parse(args []string, usage io.Writer) (config, error) {
 	}
 	if c.MiB < 256 {
 		errs = append(errs, fmt.Errorf("-m %d: a guest needs 256", c.MiB))
+	}
+	if c.CPUs < 1 {
+		errs = append(errs, fmt.Errorf("-cpus %d: a guest needs one", c.CPUs))
 	}
 	if len(c.Command) == 0 && !c.Fetch {
 		errs = append(errs, errors.New("no command given"))
@@ -89,7 +94,7 @@ func (c config) prepare() (m machine, modules []string, j job, err error) {
 			return m, nil, j, errors.New("systemd is not installed: apt-get install --no-install-recommends systemd dbus")
 		}
 	}
-	m.Cgroup, m.MiB = c.Cgroup, c.MiB
+	m.Cgroup, m.MiB, m.CPUs = c.Cgroup, c.MiB, c.CPUs
 	wanted := slices.Clone(always)
 	if c.Quota {
 		wanted = append(wanted, "virtio_blk")

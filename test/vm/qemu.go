@@ -9,7 +9,7 @@ import (
 // Port and Root are numbers of connected sockets among its descriptors.
 type machine struct {
 	Kernel, Initramfs, Console string
-	MiB                        int
+	MiB, CPUs                  int
 	Port, Root                 int
 	Disks                      []string
 	Systemd                    bool
@@ -36,7 +36,7 @@ func (m machine) args() []string {
 		words += " systemd.show_status=no systemd.log_target=console " + systemdGroups[m.Cgroup]
 	}
 	args := []string{
-		"-M", "q35,memory-backend=mem", "-accel", "tcg,thread=multi", "-cpu", "Nehalem,+rdrand", "-smp", "2",
+		"-M", "q35,memory-backend=mem", "-accel", "tcg,thread=multi", "-cpu", "Nehalem,+rdrand", "-smp", fmt.Sprint(m.CPUs),
 		"-m", fmt.Sprint(m.MiB), "-object", fmt.Sprintf("memory-backend-memfd,id=mem,size=%dM,share=on", m.MiB),
 		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", words,

@@ -131,7 +131,7 @@ func TestDependency(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	got, err := parse([]string{"-c", "v1", "-user", "ada", "-timeout", "5s", "--", "ls", "-l"}, io.Discard)
-	want := config{Cgroup: "v1", User: "ada", MiB: 2048, Timeout: 5 * time.Second, Command: []string{"ls", "-l"}}
+	want := config{Cgroup: "v1", User: "ada", MiB: 2048, CPUs: 2, Timeout: 5 * time.Second, Command: []string{"ls", "-l"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("parse: %v (-want +got):\n%s", err, diff)
 	}
