@@ -30,7 +30,7 @@ func TestPreStop(t *testing.T) {
 			"at SANDBOX\n" + restarted, "web/0 KILLED 0 0 ", ""},
 		"fails":           {task.PreStop{Cmdline: `echo bye >> told; exit 3`, Timeout: long}, "bye\n" + restarted, "web/0 KILLED 0 0 ", "exit status 3"},
 		"cannot be begun": {task.PreStop{Argv: []string{"/nosuch/program"}, Timeout: long}, restarted, "web/0 KILLED 0 0 ", "nosuch"},
-		"hangs":           {task.PreStop{Cmdline: `echo bye >> told; exec -a HANGS sleep 1000`, Timeout: 500e6}, "bye\n" + restarted, "web/0 KILLED 0 0 ", "did not end within"},
+		"hangs":           {task.PreStop{Cmdline: `echo bye >> told; exec -a HANGS sleep 1000`, Timeout: 3e9}, "bye\n" + restarted, "web/0 KILLED 0 0 ", "did not end within"},
 		"ends the run":    {task.PreStop{Cmdline: `echo bye >> told; kill -KILL $DEWAR_PID; exec -a HANGS sleep 1000`, Timeout: long}, "bye\n", "web/0 KILLED -1 9 ", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,18 +69,21 @@ func TestPreStop(t *testing.T) {
 
 // A pre_stop that is a request: to the server that is to stop, once.
 func TestPreStopByRequest(t *testing.T) {
-	for name, c := range map[string]struct{ manner, host, told, failure string }{
-		"heard":         {"ok", "", "POST /drain\n", ""},
-		"by its number": {"ok", "127.0.0.1", "POST /drain\n", ""},
-		"refused":       {"404", "", "POST /drain\n", "it answered 404"},
-		"hangs":         {"hang", "", "POST /drain\n", "time"},
+	for name, c := range map[string]struct {
+		manner, host, told, failure string
+		timeout                     task.Duration
+	}{
+		"heard":         {"ok", "", "POST /drain\n", "", long},
+		"by its number": {"ok", "127.0.0.1", "POST /drain\n", "", long},
+		"refused":       {"404", "", "POST /drain\n", "it answered 404", long},
+		"hangs":         {"hang", "", "POST /drain\n", "time", 3e9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			spec, addr := server(t, c.manner, 0)
 			port := spec.Lifecycle.HTTP.Port
 			spec.Lifecycle = nil
-			spec.Processes[0].PreStop = &task.PreStop{Timeout: 1e9, HTTP: &task.HTTPCheck{Host: c.host, Port: port, Endpoint: "/drain", Method: "POST"}}
+			spec.Processes[0].PreStop = &task.PreStop{Timeout: c.timeout, HTTP: &task.HTTPCheck{Host: c.host, Port: port, Endpoint: "/drain", Method: "POST"}}
 			w := newWorld(t, spec)
 			w.start()
 			w.untilServes(addr)

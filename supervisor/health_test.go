@@ -14,6 +14,7 @@ import (
 	"github.com/dewarhq/dewar/healthcheck/judge"
 	"github.com/dewarhq/dewar/supervisor/control"
 	"github.com/dewarhq/dewar/supervisor/machine"
+	"github.com/dewarhq/dewar/supervisor/shim"
 	"github.com/dewarhq/dewar/task"
 )
 
@@ -23,7 +24,7 @@ type patients struct {
 	port   string
 	mu     sync.Mutex
 	states map[string]string
-	asked  map[string]int
+	asked  map[string][]int64 // at which boot times
 }
 
 func newPatients(t testing.TB) *patients {
@@ -32,7 +33,7 @@ func newPatients(t testing.TB) *patients {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &patients{states: make(map[string]string), asked: make(map[string]int)}
+	p := &patients{states: make(map[string]string), asked: make(map[string][]int64)}
 	p.port = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	server := &http.Server{Handler: p}
 	done := make(chan error, 1)
@@ -45,7 +46,7 @@ func (p *patients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	p.mu.Lock()
 	state := p.states[name]
-	p.asked[name]++
+	p.asked[name] = append(p.asked[name], shim.BootTime())
 	p.mu.Unlock()
 	switch state {
 	case "ill":
@@ -66,7 +67,19 @@ func (p *patients) is(name, state string) {
 func (p *patients) times(name string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asked[name]
+	return len(p.asked[name])
+}
+
+// between is how often an endpoint was asked after one boot time and before another.
+func (p *patients) between(name string, begin, end int64) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, at := range p.asked[name] {
+		if begin < at && at < end {
+			n++
+		}
+	}
+	return n
 }
 
 // check asks an endpoint of the patients, ten times a second, and bears two
@@ -125,9 +138,9 @@ func TestCheckFailsTask(t *testing.T) {
 }
 
 func TestCheckRestarts(t *testing.T) {
-	p := newPatients(t)
-	c := p.check("live")
-	c.Action = task.Restart
+	c := task.DefaultCheck()
+	c.Name, c.Action, c.Shell = "live", task.Restart, "test ! -e sick$DEWAR_RUN"
+	c.Interval, c.Timeout, c.InitialInterval, c.MaxConsecutiveFailures = 100e6, task.Duration(20*time.Second), 0, 2
 	web := watched(c)
 	web.MaxFailures = 3
 	w := newWorld(t, tasks(web))
@@ -137,9 +150,8 @@ func TestCheckRestarts(t *testing.T) {
 			a, ok := r.(machine.Answered)
 			return ok && a.Run == run && a.State.Verdict == judge.Healthy
 		})
-		p.is("live", "ill")
+		w.write(w.sandbox(fmt.Sprintf("sick%d", run)), "")
 		w.untilRecord("it has ended", func(r machine.Record) bool { e, ok := r.(machine.Ended); return ok && e.Run == run })
-		p.is("live", "ok")
 	}
 	s := w.finished()
 	if s.State != machine.Failed || s.Processes[0].Failures != 3 {
@@ -153,24 +165,40 @@ func TestCheckRestarts(t *testing.T) {
 }
 
 func TestCheckSnoozed(t *testing.T) {
-	for name, c := range map[string]struct{ snooze, unsnooze func(w *world) }{
+	for name, c := range map[string]struct {
+		snooze   func(w *world)
+		unsnooze func(w *world) (at int64) // the boot time from which on it may be asked again
+	}{
 		"asked for": {
 			func(w *world) {
 				w.ask(control.PathSnooze, `{"check":"live","for":"20m","reason":"repairs"}`, 200)
 			},
-			func(w *world) { w.ask(control.PathUnsnooze, `{}`, 200) },
+			func(w *world) int64 {
+				at := shim.BootTime()
+				w.ask(control.PathUnsnooze, `{}`, 200)
+				return at
+			},
 		},
 		"the file": {
 			func(w *world) { w.write(w.sandbox(snoozeName), "") },
-			func(w *world) {
+			func(w *world) int64 {
+				at := shim.BootTime()
 				if err := os.Remove(w.sandbox(snoozeName)); err != nil {
 					w.Fatal(err)
 				}
+				return at
 			},
 		},
 		"for a while": {
-			func(w *world) { w.ask(control.PathSnooze, `{"for":"1s","reason":"repairs"}`, 200) },
-			func(w *world) {},
+			func(w *world) { w.ask(control.PathSnooze, `{"for":"3s","reason":"repairs"}`, 200) },
+			func(w *world) (at int64) {
+				for _, e := range w.entries() {
+					if s, ok := e.Record.(machine.Snoozed); ok {
+						at = s.Until.Boot
+					}
+				}
+				return at
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,24 +207,35 @@ func TestCheckSnoozed(t *testing.T) {
 			w.start()
 			w.untilVerdict("live", judge.Healthy)
 			c.snooze(w)
-			time.Sleep(200 * time.Millisecond) // the attempt that was under way
+			w.untilRecord("no attempt is under way", isSnoozed)
 			p.is("live", "ill")
-			asked := p.times("live")
+			begun := shim.BootTime()
 			w.kill9(w.dir.Lock()) // the next brain knows, too
 			w.ask(control.PathStatus, "", 200)
 			time.Sleep(600 * time.Millisecond) // six intervals
-			if n := p.times("live") - asked; n > 0 || w.over() {
-				t.Errorf("while it is snoozed it was asked %d times; over: %t", n, w.over())
-			}
 			if checks := w.state().Processes[0].Checks; len(checks) != 1 || checks[0].Counts.Snoozed == 0 {
 				t.Errorf("that it is snoozed is not known: %+v", checks)
 			}
-			c.unsnooze(w)
+			end := c.unsnooze(w)
 			if s := w.finished(); s.State != machine.Failed {
 				t.Errorf("%s: %s", s.State, s.Reason)
 			}
+			if n := p.between("live", begun, end); n > 0 {
+				t.Errorf("while it was snoozed it was asked %d times", n)
+			}
+			for _, e := range w.entries() {
+				if a, ok := e.Record.(machine.Answered); ok && a.State.Verdict == judge.Unhealthy && e.At.Boot < end {
+					t.Errorf("while it was snoozed it became unhealthy: %s", a.Why)
+				}
+			}
 		})
 	}
+}
+
+// isSnoozed is the record of the first answer to a check that is snoozed.
+func isSnoozed(r machine.Record) bool {
+	a, ok := r.(machine.Answered)
+	return ok && len(a.Answers) > 0 && a.Answers[len(a.Answers)-1].Outcome == judge.Snoozed
 }
 
 func TestSnoozeIsRefused(t *testing.T) {
