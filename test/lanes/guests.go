@@ -39,9 +39,10 @@ var guests = []struct {
 	only string
 }{
 	{"v2", []string{"-c", "v2", "-quota"}, ""},
-	// With two emulated processors one of them was seen to stall, one time in ten.
-	{"v1", []string{"-c", "v1", "-cpus", "1"}, some},
-	{"hybrid", []string{"-c", "hybrid", "-cpus", "1"}, some},
+	// One of two emulated processors of v1's was seen to stall, one time in ten: then
+	// the guest is booted once more. With one, TestGroupsTight takes too long.
+	{"v1", []string{"-c", "v1"}, some},
+	{"hybrid", []string{"-c", "hybrid"}, some},
 	{"user-v2", []string{"-c", "v2", "-delegate", "-user", "nobody"}, ""},
 	{"systemd", []string{"-systemd"}, "^TestSystemd"},
 	{"user-systemd", []string{"-systemd", "-delegate", "-user", "nobody"}, "^TestSystemd"},
