@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dewarhq/dewar/supervisor/control"
 	"github.com/dewarhq/dewar/supervisor/journal"
@@ -72,8 +75,10 @@ func (b *brain) grant(ctx context.Context, a ask, wish machine.Record) error {
 	return nil
 }
 
-// wishOf is the record that a request asks for.
+// wishOf is the record that a request asks for. What people say in it is made
+// fit for a terminal and an environment.
 func (b *brain) wishOf(a ask) (machine.Record, error) {
+	a.by = line(a.by)
 	switch r := a.request.(type) {
 	case control.Kill:
 		grace := control.DefaultGrace
@@ -83,7 +88,7 @@ func (b *brain) wishOf(a ask) (machine.Record, error) {
 		if grace < 0 {
 			return nil, errors.New("a kill's grace cannot be negative")
 		}
-		return machine.KillAsked{Grace: grace, Lose: r.Lose, By: a.by, Reason: r.Reason}, nil
+		return machine.KillAsked{Grace: grace, Lose: r.Lose, By: a.by, Reason: line(r.Reason)}, nil
 	case process:
 		switch r.verb {
 		case "restart":
@@ -100,6 +105,7 @@ func (b *brain) wishOf(a ask) (machine.Record, error) {
 	case control.Unpause:
 		return machine.UnpauseAsked{By: a.by}, nil
 	case control.Snooze:
+		r.Reason = line(r.Reason)
 		return b.snooze(r, a.by)
 	case control.Unsnooze:
 		id, err := b.checkNamed(r.Check)
@@ -111,4 +117,24 @@ func (b *brain) wishOf(a ask) (machine.Record, error) {
 		return machine.SignalAsked{RunID: task.RunID{Process: r.Process}, Signal: r.Signal, By: a.by}, nil
 	}
 	return nil, fmt.Errorf("there is no request %T", a.request)
+}
+
+// line is what somebody has said, as one line of at most 1 KiB without control
+// characters.
+func line(said string) string {
+	const most = 1 << 10
+	said = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return utf8.RuneError
+		}
+		return r
+	}, said)
+	said = strings.Join(strings.Fields(said), " ")
+	if len(said) > most {
+		said = strings.ToValidUTF8(said[:most-len("…")], "") + "…"
+	}
+	return said
 }

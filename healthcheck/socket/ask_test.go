@@ -361,7 +361,6 @@ func TestClose(t *testing.T) {
 func TestWrong(t *testing.T) {
 	for name, check := range map[string]*task.Check{
 		"a port that is not bound": httpOf("localhost:nowhere"),
-		"a CA that is not there":   tlsOf("127.0.0.1:1", &task.TLS{CA: "/nonexistent/ca.pem"}),
 	} {
 		if asker, err := socket.New(check, socket.Place{}); err == nil {
 			t.Errorf("%s: there is an asker %v", name, asker)

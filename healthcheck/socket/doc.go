@@ -25,6 +25,7 @@
 // close within 100 ms is closed as usual. Where nothing is said (tcp without send
 // and expect) the handshake is taken back, and nobody has to accept it.
 //
-// Want of something on our own side (ports, descriptors, memory), and names that
-// cannot be resolved, are inconclusive: they say nothing about the target.
+// Want of something on our own side (ports, descriptors, memory), names that
+// cannot be resolved and certificates to trust that cannot be read are
+// inconclusive: they say nothing about the target.
 package socket

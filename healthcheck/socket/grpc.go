@@ -3,7 +3,6 @@ package socket
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ import (
 type grpcAsker struct {
 	*target
 	service string
-	tls     *tls.Config
+	trust   *trust
 }
 
 func newGRPC(c *task.GRPCCheck, p Place) (*grpcAsker, error) {
@@ -31,17 +30,17 @@ func newGRPC(c *task.GRPCCheck, p Place) (*grpcAsker, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &grpcAsker{target: t, service: c.Service}
-	if c.TLS != nil {
-		a.tls, err = tlsConfig(c.TLS, t.name, "h2")
-	}
-	return a, err
+	return &grpcAsker{target: t, service: c.Service, trust: trustOf(c.TLS, t.name, "h2")}, nil
 }
 
 // Ask makes the call, over HTTP/2 on a connection of its own.
 func (a *grpcAsker) Ask(deadline time.Time) healthcheck.Answer {
+	config, answer, ok := a.trust.now()
+	if !ok {
+		return answer
+	}
 	return a.ask(deadline, func(conn net.Conn) healthcheck.Answer {
-		conn, answer, ok := secure(conn, a.tls)
+		conn, answer, ok := secure(conn, config)
 		if !ok {
 			return answer
 		}

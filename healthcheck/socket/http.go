@@ -3,7 +3,6 @@ package socket
 import (
 	"bufio"
 	"bytes"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,7 @@ const (
 type httpAsker struct {
 	*target
 	check   *task.HTTPCheck
-	tls     *tls.Config
+	trust   *trust
 	request []byte
 }
 
@@ -38,12 +37,7 @@ func newHTTP(c *task.HTTPCheck, p Place) (*httpAsker, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &httpAsker{target: t, check: c}
-	if c.TLS != nil {
-		if a.tls, err = tlsConfig(c.TLS, t.name, "http/1.1"); err != nil {
-			return nil, err
-		}
-	}
+	a := &httpAsker{target: t, check: c, trust: trustOf(c.TLS, t.name, "http/1.1")}
 	a.request, err = request(c, t.hostPort())
 	return a, err
 }
@@ -79,8 +73,12 @@ func request(c *task.HTTPCheck, host string) ([]byte, error) {
 
 // Ask makes the request.
 func (a *httpAsker) Ask(deadline time.Time) healthcheck.Answer {
+	config, answer, ok := a.trust.now()
+	if !ok {
+		return answer
+	}
 	return a.ask(deadline, func(conn net.Conn) healthcheck.Answer {
-		conn, answer, ok := secure(conn, a.tls)
+		conn, answer, ok := secure(conn, config)
 		if !ok {
 			return answer
 		}

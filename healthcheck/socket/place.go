@@ -26,7 +26,8 @@ type Place struct {
 }
 
 // New is what asks a check of kind http, tcp, grpc or file. The error is a
-// sentence: the check can never be asked.
+// sentence: the check can never be asked. No path of the check is opened here, but
+// in each Ask: it may name anything, and be not there yet.
 func New(c *task.Check, p Place) (healthcheck.Asker, error) {
 	switch {
 	case c.HTTP != nil:

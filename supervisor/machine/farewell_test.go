@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"strings"
+	"testing"
 
 	"github.com/dewarhq/dewar/task"
 )
@@ -172,5 +173,23 @@ func (w *world) farewell() {
 			w.write(Called{c.Step, heard, "was answered"})
 			return
 		}
+	}
+}
+
+// A reason of any length, as an older journal may have, is one that an environment
+// takes.
+func TestStopReasonIsBounded(t *testing.T) {
+	m := New(wide(1, 0))
+	for _, r := range []Record{
+		Created{Format: 1}, TakenUp{BootID: "a"},
+		KillAsked{Grace: 60e9, By: "somebody"}, Cleaning{Result: Killed, Reason: "killed by somebody: " + strings.Repeat("ä", 1<<19), By: 70e9},
+	} {
+		if err := m.Apply(Instant{Boot: 10e9}, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := m.StopReason(task.RunID{})
+	if !strings.HasPrefix(got, "the task is ") || !strings.Contains(got, "killed by somebody: ää") || !strings.HasSuffix(got, "ä…") || len(got) > 1<<10 {
+		t.Errorf("the reason has %d bytes: %.60q…", len(got), got)
 	}
 }

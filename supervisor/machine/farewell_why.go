@@ -9,8 +9,10 @@ import (
 )
 
 // StopReason is why a run is being stopped, or with the zero RunID why the task
-// ends: one line, for the processes to read. It is empty if neither is the case.
+// ends: one line of at most 1 KiB, for the processes to read. It is empty if neither
+// is the case.
 func (m *Machine) StopReason(id task.RunID) string {
+	const most = 1 << 10 // a longer one than 128 KiB no environment takes
 	var said string
 	switch p, run := m.find(id); {
 	case m.Phase() != Active && m.Result != "":
@@ -18,7 +20,11 @@ func (m *Machine) StopReason(id task.RunID) string {
 	case run != nil && run.leaving():
 		said = named(id.Process) + " is " + m.stoppedBecause(p, run)
 	}
-	return strings.Join(strings.Fields(said), " ")
+	said = strings.Join(strings.Fields(said), " ")
+	if len(said) > most {
+		said = strings.ToValidUTF8(said[:most-len("…")], "") + "…"
+	}
+	return said
 }
 
 // endsBecause is "the task is killed by uid 0 (root): too old".
