@@ -184,20 +184,20 @@ func (t *target) askUnix(deadline time.Time, say talk) healthcheck.Answer {
 	held := os.NewFile(uintptr(fd), t.socket)
 	defer held.Close()
 	if t.isGuarded(held) {
-		return healthcheck.Answer{Outcome: judge.Fail, Phase: healthcheck.Connect, Reason: healthcheck.Clean(t.socket + " is root's alone, and the sandbox is not")}
+		return healthcheck.Answer{Outcome: judge.Fail, Phase: healthcheck.Connect, Reason: healthcheck.Clean(t.socket + " belongs to another user than the sandbox does")}
 	}
 	return t.connect("unix", filepath.Join("/proc/self/fd", strconv.Itoa(fd)), deadline, say)
 }
 
 // isGuarded keeps those who write a task from reaching through us, who are root,
-// what the task cannot: another service's socket on the machine.
+// what the task cannot: a socket of somebody else than the sandbox's owner, behind
+// walls or not. (A process with a user of its own has to be asked otherwise.)
 func (t *target) isGuarded(socket *os.File) bool {
-	const othersWrite = 0o002
 	var there, sandbox unix.Stat_t
 	if unix.Fstat(int(socket.Fd()), &there) != nil || unix.Stat(t.place.Sandbox, &sandbox) != nil {
-		return t.place.Main == nil
+		return true
 	}
-	return t.place.Main == nil && there.Uid == 0 && sandbox.Uid != 0 && there.Mode&othersWrite == 0
+	return sandbox.Uid != 0 && there.Uid != sandbox.Uid
 }
 
 func (t *target) connect(network, address string, deadline time.Time, say talk) (answer healthcheck.Answer) {

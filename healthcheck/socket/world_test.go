@@ -202,7 +202,10 @@ func TestUnixSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Socket = filepath.Join(sandbox, "s")
-		expect(t, askIn(t, check, socket.Place{Sandbox: foreign}, 5*time.Second), judge.Fail, healthcheck.Connect, "root's alone")
+		behind := func() (int, error) { return os.Getpid(), nil }
+		for _, p := range []socket.Place{{Sandbox: foreign}, {Sandbox: foreign, Main: behind}} {
+			expect(t, askIn(t, check, p, 5*time.Second), judge.Fail, healthcheck.Connect, "belongs to another user")
+		}
 	}
 	h.Socket = "other"
 	expect(t, askIn(t, check, socket.Place{Sandbox: sandbox}, 5*time.Second), judge.Fail, healthcheck.Connect, "no socket")
